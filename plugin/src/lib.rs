@@ -1,0 +1,8 @@
+//! The Lockstep plugin.
+//!
+//! `host/` translates between nice-plug and [`engine::Engine`]; `engine/` is all that runs on the audio thread;
+//! [`instance::Instance`] is one plugin instance's place in the process.
+
+pub mod engine;
+pub mod instance;
+pub mod status;

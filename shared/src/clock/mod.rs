@@ -1,0 +1,1 @@
+//! The maps between the three clocks, and the filters that measure them.

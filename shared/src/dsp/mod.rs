@@ -1,0 +1,1 @@
+//! Kernels over planar `f32`: interpolation, mixing, metering.

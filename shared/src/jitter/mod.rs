@@ -1,0 +1,1 @@
+//! What has arrived of a strip, addressed by grid index, and the one read pointer into it.

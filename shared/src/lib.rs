@@ -1,0 +1,16 @@
+//! Lockstep's pure core.
+//!
+//! Everything here is a value that takes `now` and bytes and returns bytes, deadlines and events. There is no
+//! clock, socket, thread, file or entropy in this crate: time and seeds are arguments, and `cargo xtask tidy`
+//! checks it. The same types run in the plugin, in the relay, and in the simulator.
+//!
+//! Reading order: [`time`] names the three clocks and the grid; [`clock`] measures the maps between them;
+//! [`wire`] is what crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived;
+//! [`dsp`] turns it into sound.
+
+pub mod clock;
+pub mod dsp;
+pub mod jitter;
+pub mod session;
+pub mod time;
+pub mod wire;

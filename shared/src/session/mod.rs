@@ -1,0 +1,1 @@
+//! Both halves of the session between a member and its relay.

@@ -1,0 +1,1 @@
+//! The deterministic simulator: a shell around the production types, on virtual time and one seed.

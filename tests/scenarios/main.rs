@@ -1,0 +1,1 @@
+//! Named behaviours, each run in the simulator with production types.

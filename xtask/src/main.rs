@@ -1,0 +1,2 @@
+//! `cargo xtask NAME`: one file a task.
+fn main() {}
