@@ -1,1 +1,6 @@
-//! The Lockstep relay.
+//! The Lockstep relay: rooms of members that hear each other on one grid.
+//!
+//! [`relay::Relay`] is the whole relay as one value with five verbs; `shell/` gives it sockets, a clock and
+//! threads; `config` reads what the admin wrote.
+
+pub mod relay;
