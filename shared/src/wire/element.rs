@@ -103,9 +103,6 @@ const LEAVE: u8 = 0x06;
 const PATH_ASK: u8 = 0x07;
 const PATH_REPLY: u8 = 0x08;
 
-/// Bytes of a document element beside the document's own.
-pub(crate) const DOCUMENT_HEAD_BYTES: usize = 12;
-
 impl<'a> Element<'a> {
     /// Appends this element whole, or nothing of it.
     pub fn encode(&self, out: &mut Writer<'_>) -> Result<(), Full> {
