@@ -1,1 +1,3 @@
 //! Named behaviours, each run in the simulator with production types.
+
+mod clock;
