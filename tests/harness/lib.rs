@@ -1,10 +1,14 @@
 //! The deterministic simulator: a shell around the production types, on virtual time and one seed.
 //!
 //! Reading order: [`rng`] is where every accident comes from; [`net`] and [`clock`] model what a network and its
-//! computers do to time; [`figures`] run production types over them and compare what they reach with their goals.
+//! computers do to time; [`daw`] models hosts; [`world`] puts relay, members and paths together; [`oracle`] recognises
+//! in what is heard what was sent; [`figures`] compare what is reached with its goals.
 
 pub mod arithmetic;
 pub mod clock;
+pub mod daw;
 pub mod figures;
 pub mod net;
+pub mod oracle;
 pub mod rng;
+pub mod world;

@@ -1,3 +1,5 @@
 //! Named behaviours, each run in the simulator with production types.
 
 mod clock;
+mod drift;
+mod oracle;

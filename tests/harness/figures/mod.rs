@@ -1,6 +1,7 @@
 //! Figures: what the production types reach in the simulator, beside what they should reach.
 
 pub mod clock;
+pub mod drift;
 
 /// How much simulated time a figure is measured over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
