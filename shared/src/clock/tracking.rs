@@ -29,7 +29,6 @@ pub(super) enum Step {
 /// The line and its doubts, from the first exchange on.
 #[derive(Clone, Debug)]
 pub(super) struct Tracking {
-    began: LocalTime,
     line: RoomMap,
     filter: Filter<4>,
     line_at: LocalTime,
@@ -92,7 +91,6 @@ impl Tracking {
             [0.0, 0.0, doubt, doubt],
         ]);
         let mut tracking = Self {
-            began: exchange.received,
             line: RoomMap::new(exchange.received, grid, 0.0),
             filter,
             line_at: exchange.received,
