@@ -1,7 +1,7 @@
 //! Clocks as they are: each runs at its own rate, wanders, and may be stepped or suspended. True time is the simulator's
 //! own `LocalTime`.
 
-use lockstep_shared::time::convert::{f64_from_i64, i64_floor, i64_round, usize_from_i64};
+use lockstep_shared::time::convert::{f64_from_i64, f64_from_usize, i64_floor, i64_round, usize_from_i64};
 use lockstep_shared::time::{DeviceFrame, LocalTime, SampleRate, Span};
 
 use crate::arithmetic::sin;
@@ -88,7 +88,7 @@ impl Drift {
         while self.seconds.len() <= index {
             let gained_nanos =
                 self.seconds.last().map_or(0.0, |second| second.gained_nanos + second.ppm * 1e-6 * 1e9);
-            let at = lockstep_shared::time::convert::f64_from_usize(self.seconds.len());
+            let at = f64_from_usize(self.seconds.len());
             let moved_ppm = match self.crystal.wander {
                 Wander::None => 0.0,
                 Wander::Thermal => {
@@ -196,6 +196,12 @@ impl AudioClock {
     #[must_use]
     pub fn new(rate: SampleRate, crystal: Crystal, start: LocalTime, rng: Rng) -> Self {
         Self { drift: Drift::new(crystal, rng), rate, start }
+    }
+
+    /// The nominal rate.
+    #[must_use]
+    pub const fn rate(&self) -> SampleRate {
+        self.rate
     }
 
     /// The true time at which the device passes `frame`.

@@ -5,6 +5,7 @@
 //! in what is heard what was sent; [`figures`] compare what is reached with its goals.
 
 pub mod arithmetic;
+pub mod callbacks;
 pub mod clock;
 pub mod daw;
 pub mod figures;

@@ -7,6 +7,7 @@ mod trace;
 
 use super::{Figure, Holds, Length};
 
+pub use device::AlignmentRun;
 pub use trace::{Family, Sample, Trace, true_grid};
 
 /// Everything that `cargo xtask bench clock` prints.

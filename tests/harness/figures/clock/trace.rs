@@ -87,9 +87,17 @@ impl Family {
     }
 }
 
+#[derive(Clone, Debug)]
 struct Plans {
     up: PathPlan,
     down: PathPlan,
+}
+
+/// Whether computers have real crystals and take timestamps late.
+#[derive(Clone, Copy, Debug)]
+enum Computers {
+    Ideal,
+    Real,
 }
 
 /// An exchange, and when it was complete in truth.
@@ -124,19 +132,38 @@ impl Trace {
     /// The same, with `upsets` of the member's clock.
     #[must_use]
     pub fn run_upset(family: Family, seed: u64, length: Span, upsets: Vec<Upset>) -> Self {
+        let Plans { up, down } = family.plans(length);
+        let computers = if family.is_clean() { Computers::Ideal } else { Computers::Real };
+        Self::simulate([up, down], computers, seed, length, upsets)
+    }
+
+    /// A run over the given paths, up and down.
+    #[must_use]
+    pub fn over(paths: [PathPlan; 2], seed: u64, length: Span) -> Self {
+        Self::simulate(paths, Computers::Real, seed, length, Vec::new())
+    }
+
+    fn simulate(
+        paths: [PathPlan; 2],
+        computers: Computers,
+        seed: u64,
+        length: Span,
+        upsets: Vec<Upset>,
+    ) -> Self {
         let mut rng = Rng::new(seed);
-        let crystal = match (family.is_clean(), seed % 2) {
-            (true, _) => Crystal::PERFECT,
-            (false, 1) => Crystal::thermal(40.0),
-            (false, _) => Crystal::thermal(-40.0),
+        let crystal = match computers {
+            Computers::Ideal => Crystal::PERFECT,
+            Computers::Real if seed % 2 == 1 => Crystal::thermal(40.0),
+            Computers::Real => Crystal::thermal(-40.0),
         };
         let start = LocalTime::from_nanos(7_000_000_000_000);
         let mut host = HostClock::new(crystal, start, upsets, rng.fork());
-        let plans = family.plans(length);
-        let mut up = Path::new(plans.up, rng.fork());
-        let mut down = Path::new(plans.down, rng.fork());
+        let [mut up, mut down] = paths.map(|plan| Path::new(plan, rng.fork()));
         let mut noise = rng.fork();
-        let mut late = || if family.is_clean() { Span::ZERO } else { timestamp_lateness(&mut noise) };
+        let mut late = || match computers {
+            Computers::Ideal => Span::ZERO,
+            Computers::Real => timestamp_lateness(&mut noise),
+        };
 
         let mut samples = Vec::new();
         let mut asked = LocalTime::ZERO;
