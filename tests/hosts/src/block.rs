@@ -35,13 +35,17 @@ impl Stereo {
     }
 }
 
-/// One output as the host connects it.
+/// One output as the host connects it. A DAW leaves out what the user has switched off in one of these ways.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// The plugin writes here.
     Connected(Stereo),
-    /// The host declares the port and gives no memory for it: an output that is switched off.
-    Null,
+    /// Two channels, and null instead of the list of their pointers.
+    NoList,
+    /// Two channels, whose pointers are null.
+    NoMemory,
+    /// No channels.
+    NoChannels,
 }
 
 impl Output {
@@ -50,8 +54,38 @@ impl Output {
     pub const fn stereo(&self) -> Option<&Stereo> {
         match self {
             Self::Connected(stereo) => Some(stereo),
-            Self::Null => None,
+            Self::NoList | Self::NoMemory | Self::NoChannels => None,
         }
+    }
+}
+
+/// One block to process.
+#[derive(Debug)]
+pub struct Block<'a> {
+    /// The stereo input; its length is the block's.
+    pub input: [&'a [f32]; 2],
+    /// The outputs that the host passes, in order. Fewer than declared is what some hosts do; each one that is
+    /// connected holds at least as many frames as the input.
+    pub outputs: &'a mut [Output],
+    /// Automation, MIDI and transport changes, sorted by offset.
+    pub inputs: &'a [Input],
+    /// The transport at the first frame.
+    pub transport: Option<Transport>,
+}
+
+impl Block<'_> {
+    /// Frames to process.
+    ///
+    /// # Panics
+    /// If the channels of the input differ in length, or a connected output is shorter than the input.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        let frames = self.input[0].len();
+        assert_eq!(frames, self.input[1].len(), "the input's channels have one length");
+        for output in self.outputs.iter().filter_map(Output::stereo) {
+            assert!(output.frames() >= frames, "a connected output holds the whole block");
+        }
+        frames
     }
 }
 

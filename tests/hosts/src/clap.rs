@@ -16,7 +16,7 @@ mod processor;
 pub use entry::{ClapHost, Description};
 pub use handlers::Requests;
 pub use plugin::{Activation, Parameter, Plugin, Port, PortDirection, Render};
-pub use processor::{Block, Processor};
+pub use processor::Processor;
 
 pub use clack_host::entry::EntryDescriptor;
 pub use clack_host::process::ProcessStatus;

@@ -7,3 +7,4 @@
 pub mod block;
 pub mod clap;
 pub mod location;
+pub mod vst3;

@@ -103,7 +103,6 @@ impl Plugin {
     /// # Errors
     /// If it is active already or refuses.
     pub fn activate(&mut self, activation: Activation) -> Result<Processor, ClapError> {
-        let ports = self.ports(PortDirection::Output)?.len();
         let stopped = self
             .instance
             .activate(
@@ -116,7 +115,7 @@ impl Plugin {
             )
             .map_err(refused("activating"))?;
         match stopped.start_processing() {
-            Ok(started) => Ok(Processor::new(started, ports)),
+            Ok(started) => Ok(Processor::new(started)),
             Err(error) => {
                 self.instance.deactivate(error.into_stopped_processor());
                 Err(ClapError::Refused {

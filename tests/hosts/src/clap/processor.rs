@@ -14,7 +14,7 @@ use clap_sys::audio_buffer::clap_audio_buffer;
 
 use super::ClapError;
 use super::handlers::{Handlers, Shared};
-use crate::block::{Automation, Input, Motion, Output, ParameterId, Sent, Transport};
+use crate::block::{Automation, Block, Input, Motion, Output, ParameterId, Sent, Transport};
 
 /// Events that a block may carry in and out without allocating.
 const EVENTS_MAX: usize = 1_024;
@@ -28,52 +28,37 @@ pub struct Processor {
     steady_frames: u64,
 }
 
-/// One block to process.
-#[derive(Debug)]
-pub struct Block<'a> {
-    /// The stereo input; its length is the block's.
-    pub input: [&'a [f32]; 2],
-    /// The outputs that the host passes, in order. Fewer than declared is what some hosts do; each one that is
-    /// connected holds at least as many frames as the input.
-    pub outputs: &'a mut [Output],
-    /// Automation, MIDI and transport changes, sorted by offset.
-    pub inputs: &'a [Input],
-    /// The transport at the first frame.
-    pub transport: Option<Transport>,
-}
-
 impl Processor {
-    pub(super) fn new(started: StartedPluginAudioProcessor<Handlers>, outputs: usize) -> Self {
+    pub(super) fn new(started: StartedPluginAudioProcessor<Handlers>) -> Self {
         Self {
             started,
             events: EventBuffer::with_capacity(EVENTS_MAX),
             log: EventLog::default(),
-            outputs: Vec::with_capacity(outputs.max(32)),
+            outputs: Vec::with_capacity(PORTS_MAX),
             steady_frames: 0,
         }
     }
 
     /// Has the plugin process one block.
     ///
-    /// Real-time: yes, for at most 1,024 events and the number of ports that the plugin declares. Bound: the plugin's.
+    /// Real-time: yes, for at most 1,024 events and 32 outputs. Bound: the plugin's.
     ///
     /// # Errors
     /// If the plugin reports an error.
     ///
     /// # Panics
-    /// If the channels of the input differ in length, or a connected output is shorter than the input.
+    /// If the block is not well formed; see [`Block::frames`].
     pub fn process(&mut self, block: &mut Block<'_>) -> Result<ProcessStatus, ClapError> {
-        let frames = block.input[0].len();
-        assert_eq!(frames, block.input[1].len(), "the input's channels have one length");
+        let frames = block.frames();
         let frames_count = u32::try_from(frames).expect("a block fits 32 bits");
         self.events.clear();
         input_events(&mut self.events, block.inputs);
         self.log.clear();
         self.outputs.clear();
-        self.outputs.extend(block.outputs.iter_mut().map(|output| RawPort::new(output, frames)));
+        self.outputs.extend(block.outputs.iter_mut().map(RawPort::new));
 
         let mut input_channels = block.input.map(|channel| channel.as_ptr().cast_mut());
-        let input_ports = [raw_buffer(&mut input_channels)];
+        let input_ports = [clap_audio_buffer { data32: input_channels.as_mut_ptr(), ..EMPTY_BUFFER }];
         let transport = block.transport.map(|transport| transport_event(&transport, 0));
         let steady_frames = self.steady_frames;
         self.steady_frames += u64::from(frames_count);
@@ -116,9 +101,11 @@ impl Processor {
     }
 }
 
-/// A stereo port's channel pointers, null if the port has no memory.
-struct RawPort {
-    channels: [*mut f32; 2],
+/// A port as raw pointers.
+enum RawPort {
+    List([*mut f32; 2]),
+    NoList,
+    NoChannels,
 }
 
 // SAFETY: the pointers are made and used inside one call of `Processor::process`; between calls they are cleared or
@@ -126,13 +113,12 @@ struct RawPort {
 unsafe impl Send for RawPort {}
 
 impl RawPort {
-    fn new(output: &mut Output, frames: usize) -> Self {
+    fn new(output: &mut Output) -> Self {
         match output {
-            Output::Connected(stereo) => {
-                assert!(stereo.frames() >= frames, "a connected output holds the whole block");
-                Self { channels: [stereo.left.as_mut_ptr(), stereo.right.as_mut_ptr()] }
-            }
-            Output::Null => Self { channels: [ptr::null_mut(); 2] },
+            Output::Connected(stereo) => Self::List([stereo.left.as_mut_ptr(), stereo.right.as_mut_ptr()]),
+            Output::NoMemory => Self::List([ptr::null_mut(); 2]),
+            Output::NoList => Self::NoList,
+            Output::NoChannels => Self::NoChannels,
         }
     }
 }
@@ -144,7 +130,11 @@ fn with_raw_outputs<T>(ports: &mut [RawPort], call: impl FnOnce(&mut [clap_audio
     assert!(ports.len() <= PORTS_MAX, "at most {PORTS_MAX} outputs");
     let mut buffers = [EMPTY_BUFFER; PORTS_MAX];
     for (buffer, port) in buffers.iter_mut().zip(ports.iter_mut()) {
-        *buffer = raw_buffer(&mut port.channels);
+        *buffer = match port {
+            RawPort::List(channels) => clap_audio_buffer { data32: channels.as_mut_ptr(), ..EMPTY_BUFFER },
+            RawPort::NoList => EMPTY_BUFFER,
+            RawPort::NoChannels => clap_audio_buffer { channel_count: 0, ..EMPTY_BUFFER },
+        };
     }
     let (connected, _) = buffers.split_at_mut(ports.len());
     call(connected)
@@ -157,14 +147,6 @@ const EMPTY_BUFFER: clap_audio_buffer = clap_audio_buffer {
     latency: 0,
     constant_mask: 0,
 };
-
-/// A port with no memory has null instead of a list of channels.
-fn raw_buffer(channels: &mut [*mut f32; 2]) -> clap_audio_buffer {
-    if channels[0].is_null() {
-        return EMPTY_BUFFER;
-    }
-    clap_audio_buffer { data32: channels.as_mut_ptr(), ..EMPTY_BUFFER }
-}
 
 pub(super) fn input_events(events: &mut EventBuffer, inputs: &[Input]) {
     for input in inputs {
