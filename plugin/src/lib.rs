@@ -6,3 +6,13 @@
 pub mod engine;
 pub mod instance;
 pub mod status;
+
+#[cfg(feature = "host")]
+mod editor;
+#[cfg(feature = "host")]
+mod host;
+#[cfg(feature = "host")]
+mod params;
+
+#[cfg(feature = "host")]
+pub use host::{GetPluginFactory, clap_entry};
