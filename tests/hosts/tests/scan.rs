@@ -18,15 +18,24 @@ fn scanned() -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// nice-plug keeps one idle worker thread, shared by all instances, as long as there is an instance; Lockstep gives it
+/// nothing to do. Lockstep itself opens nothing before activation.
+const WORKERS_OF_NICE_PLUG: usize = 1;
+
 #[test]
-fn scanning_opens_no_thread_socket_or_file_and_unloads_cleanly() {
+fn scanning_opens_no_thread_socket_or_file_of_ours_and_unloads_cleanly() {
     let scan = scanned();
     let held = &scan["held"];
+    let threads = |moment: &str| held[moment]["threads"].as_array().unwrap().len();
     for moment in ["loaded", "created", "destroyed", "unloaded"] {
-        for kind in ["threads", "sockets", "files"] {
+        for kind in ["sockets", "files"] {
             assert_eq!(held[moment][kind], held["at_start"][kind], "{kind} when {moment}: {held}");
         }
     }
+    assert_eq!(threads("loaded"), threads("at_start"), "{held}");
+    assert!(threads("created") <= threads("at_start") + WORKERS_OF_NICE_PLUG, "{held}");
+    assert_eq!(threads("destroyed"), threads("at_start"), "{held}");
+    assert_eq!(threads("unloaded"), threads("at_start"), "{held}");
 }
 
 #[test]
