@@ -59,11 +59,22 @@ impl Output {
     }
 }
 
+/// Where the host puts the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// In buffers of its own.
+    Separate,
+    /// In the main output's buffers, to be replaced: many DAWs do.
+    InPlace,
+}
+
 /// One block to process.
 #[derive(Debug)]
 pub struct Block<'a> {
     /// The stereo input; its length is the block's.
     pub input: [&'a [f32]; 2],
+    /// Where the plugin finds the input.
+    pub placement: Placement,
     /// The outputs that the host passes, in order. Fewer than declared is what some hosts do; each one that is
     /// connected holds at least as many frames as the input.
     pub outputs: &'a mut [Output],
@@ -71,6 +82,32 @@ pub struct Block<'a> {
     pub inputs: &'a [Input],
     /// The transport at the first frame.
     pub transport: Option<Transport>,
+}
+
+impl<'a> Block<'a> {
+    /// A block with nothing but audio, in buffers of its own.
+    #[must_use]
+    pub const fn new(input: [&'a [f32]; 2], outputs: &'a mut [Output]) -> Self {
+        Self { input, placement: Placement::Separate, outputs, inputs: &[], transport: None }
+    }
+
+    /// The input's channels as pointers, after the input is where `placement` says.
+    ///
+    /// # Panics
+    /// If it is to be in place and the main output is not connected.
+    pub(crate) fn place_input(&mut self, frames: usize) -> [*mut f32; 2] {
+        match self.placement {
+            Placement::Separate => self.input.map(|channel| channel.as_ptr().cast_mut()),
+            Placement::InPlace => {
+                let Some(Output::Connected(main)) = self.outputs.first_mut() else {
+                    panic!("in place needs a main output");
+                };
+                main.left[..frames].copy_from_slice(self.input[0]);
+                main.right[..frames].copy_from_slice(self.input[1]);
+                [main.left.as_mut_ptr(), main.right.as_mut_ptr()]
+            }
+        }
+    }
 }
 
 impl Block<'_> {

@@ -23,9 +23,10 @@ pub(crate) struct Arguments {
 }
 
 /// What the process holds open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Held {
-    threads: usize,
+    /// The threads' names.
+    threads: Vec<String>,
     files: usize,
     sockets: usize,
 }
@@ -75,7 +76,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Counts threads, open files and sockets, as the kernel lists them.
 fn held() -> Result<Held> {
-    let threads = fs::read_dir("/proc/self/task").context("this system does not list its threads")?.count();
+    let threads = fs::read_dir("/proc/self/task")
+        .context("this system does not list its threads")?
+        .filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("comm")).ok())
+        .map(|name| name.trim_end().to_owned())
+        .collect();
     // The listing itself holds one file open: its link is gone by the time it is read, or points to this folder.
     let targets: Vec<PathBuf> = fs::read_dir("/proc/self/fd")
         .context("this system does not list its files")?

@@ -57,7 +57,7 @@ impl Processor {
         self.outputs.clear();
         self.outputs.extend(block.outputs.iter_mut().map(RawPort::new));
 
-        let mut input_channels = block.input.map(|channel| channel.as_ptr().cast_mut());
+        let mut input_channels = block.place_input(frames);
         let input_ports = [clap_audio_buffer { data32: input_channels.as_mut_ptr(), ..EMPTY_BUFFER }];
         let transport = block.transport.map(|transport| transport_event(&transport, 0));
         let steady_frames = self.steady_frames;

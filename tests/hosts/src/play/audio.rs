@@ -147,12 +147,9 @@ impl Session {
         let Stereo { left, right } = &mut self.input;
         self.source.fill([left, right]);
         let first = self.measured.blocks == 0;
-        let mut block = Block {
-            input: [&self.input.left, &self.input.right],
-            outputs: &mut self.outputs,
-            inputs: if first { &self.settings } else { &[] },
-            transport: Some(self.transport),
-        };
+        let mut block = Block::new([&self.input.left, &self.input.right], &mut self.outputs);
+        block.inputs = if first { &self.settings } else { &[] };
+        block.transport = Some(self.transport);
 
         let woken = clock::now();
         let (result, count) = allocations::counted(|| processor.process(&mut block));

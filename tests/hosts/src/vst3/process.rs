@@ -29,7 +29,7 @@ impl Plugin {
     /// If the block is not well formed; see [`Block::frames`].
     pub fn process(&mut self, block: &mut Block<'_>) -> Result<(), Vst3Error> {
         let frames = block.frames();
-        let mut input_channels = block.input.map(|channel| channel.as_ptr().cast_mut());
+        let mut input_channels = block.place_input(frames);
         let mut inputs = [buffers(2, input_channels.as_mut_ptr())];
         let mut lists: Vec<[*mut f32; 2]> = block.outputs.iter_mut().map(channel_pointers).collect();
         let mut outputs: Vec<AudioBusBuffers> = block
