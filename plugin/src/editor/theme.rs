@@ -29,7 +29,6 @@ pub(super) fn apply(egui: &Context) {
     egui.set_visuals_of(Theme::Dark, visuals());
     egui.style_mut_of(Theme::Dark, |style| {
         style.spacing.item_spacing = egui::vec2(8.0, 5.0);
-        style.spacing.slider_width = 124.0;
         for (text, size) in [
             (TextStyle::Small, 11.5),
             (TextStyle::Body, 13.5),
