@@ -108,16 +108,16 @@ impl Parameters {
     ///
     /// Real-time: yes. Bound: one relaxed load a parameter.
     pub(crate) fn controls(&self) -> Controls {
-        let bypass = self.bypass.value();
-        Controls {
+        let controls = Controls {
             sync_delay_ms: within(self.sync_delay.value(), SYNC_DELAY_MS_MAX),
             send_gain: within_gain(self.send_gain.value()),
             receive_gain: within_gain(self.receive_gain.value()),
-            monitor_gain: if bypass { 1.0 } else { within_gain(self.monitor_gain.value()) },
-            mute_send: bypass || self.mute_send.value(),
-            mute_receive: bypass || self.mute_receive.value(),
+            monitor_gain: within_gain(self.monitor_gain.value()),
+            mute_send: self.mute_send.value(),
+            mute_receive: self.mute_receive.value(),
             room_mode: self.room_mode.value().into(),
-        }
+        };
+        if self.bypass.value() { bypassed(controls) } else { controls }
     }
 }
 
@@ -170,6 +170,11 @@ pub(crate) fn lock(instance: &Mutex<Instance>) -> MutexGuard<'_, Instance> {
     instance.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What bypass makes of `controls`; the delay stays, so that switching back finds everything in place.
+const fn bypassed(controls: Controls) -> Controls {
+    Controls { monitor_gain: 1.0, mute_send: true, mute_receive: true, ..controls }
+}
+
 fn gain(name: &str) -> FloatParam {
     let range = FloatRange::Skewed {
         min: 0.0,
@@ -193,4 +198,112 @@ fn within(value: f32, max: f32) -> f32 {
 
 fn cut(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(SETTING_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use nice_plug::prelude::Param;
+
+    use super::*;
+
+    fn parameters() -> (Parameters, Arc<Mutex<Instance>>) {
+        let instance = Arc::new(Mutex::new(Instance::new()));
+        (Parameters::new(Arc::clone(&instance)), instance)
+    }
+
+    #[test]
+    fn identifiers_and_names_stay_what_projects_hold() {
+        let (parameters, _) = parameters();
+        let map: Vec<String> = parameters.param_map().into_iter().map(|(id, _, _)| id).collect();
+        assert_eq!(
+            map,
+            [
+                "sync_delay",
+                "send_gain",
+                "receive_gain",
+                "monitor_gain",
+                "mute_send",
+                "mute_receive",
+                "room_mode",
+                "bypass"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_new_track_sounds_as_before_and_hears_the_others() {
+        let controls = parameters().0.controls();
+        assert_eq!(
+            controls,
+            Controls {
+                sync_delay_ms: 0.0,
+                send_gain: 1.0,
+                receive_gain: 1.0,
+                monitor_gain: 1.0,
+                mute_send: false,
+                mute_receive: false,
+                room_mode: RoomMode::Auto,
+            }
+        );
+    }
+
+    #[test]
+    fn bypass_is_the_dry_track_and_silence_to_the_room() {
+        let controls = Controls { monitor_gain: 0.25, sync_delay_ms: 80.0, ..parameters().0.controls() };
+        let bypassed = bypassed(controls);
+        assert!((bypassed.monitor_gain - 1.0).abs() < f32::EPSILON);
+        assert!(bypassed.mute_send && bypassed.mute_receive);
+        assert!((bypassed.sync_delay_ms - 80.0).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn a_straight_line_of_automation_is_a_straight_line_of_delay() {
+        let (parameters, _) = parameters();
+        for (normalized, ms) in [(0.0, 0.0), (0.25, 1_250.0), (0.5, 2_500.0), (1.0, 5_000.0)] {
+            assert!((parameters.sync_delay.preview_plain(normalized) - ms).abs() < 0.01);
+        }
+    }
+
+    #[test]
+    fn faders_read_in_decibels_and_end_in_silence() {
+        let (parameters, _) = parameters();
+        let gain = &parameters.send_gain;
+        assert_eq!(gain.normalized_value_to_string(0.0, true), "-inf dB");
+        assert_eq!(gain.normalized_value_to_string(1.0, true), "12.00 dB");
+        let half = gain.string_to_normalized_value("-6 dB").expect("a gain");
+        assert!((gain.preview_plain(half) - 0.501_187).abs() < 1e-3);
+    }
+
+    #[test]
+    fn what_is_no_number_is_silence() {
+        assert!(within(f32::NAN, 5.0).abs() < f32::EPSILON);
+        assert!((within(f32::INFINITY, 5.0) - 5.0).abs() < f32::EPSILON);
+        assert!(within(-1.0, 5.0).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn a_project_gives_and_takes_the_settings_and_no_more() {
+        let (parameters, instance) = parameters();
+        let settings = Settings {
+            room: "relay/studio".to_owned(),
+            member_name: "Ada \"the\" Ö".to_owned(),
+            strip_name: "viola".to_owned(),
+        };
+        lock(&instance).set_settings(settings.clone());
+        let saved = parameters.serialize_fields();
+        lock(&instance).set_settings(Settings::default());
+        parameters.deserialize_fields(&saved);
+        assert_eq!(*lock(&instance).settings(), settings);
+    }
+
+    #[test]
+    fn strange_settings_are_cut_to_what_is_usable() {
+        let (parameters, instance) = parameters();
+        let strange = format!("{{\"room\":\"{}\",\"later\":1}}", "r\\n".repeat(10_000));
+        parameters.deserialize_fields(&[("settings".to_owned(), strange)].into());
+        assert_eq!(
+            *lock(&instance).settings(),
+            Settings { room: "r".repeat(SETTING_CHARS_MAX), ..Settings::default() }
+        );
+    }
 }

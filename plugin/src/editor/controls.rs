@@ -1,7 +1,7 @@
 //! The parameters, as the host automates them, and the two delays.
 
 use egui::{Align, Button, Layout, RichText, Ui};
-use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, Param, ParamSetter};
+use nice_plug::prelude::{BoolParam, Enum, EnumParam, Param, ParamSetter};
 use nice_plug_egui::widgets::ParamSlider;
 
 use super::theme;
@@ -25,6 +25,8 @@ pub(super) fn show(ui: &mut Ui, parameters: &Parameters, host: &ParamSetter<'_>,
         [&parameters.sync_delay, &parameters.send_gain, &parameters.receive_gain, &parameters.monitor_gain]
     {
         row(ui, parameter.name(), |ui| {
+            // The slider stacks padding above and below itself.
+            ui.spacing_mut().item_spacing.y = 0.0;
             ui.add(ParamSlider::for_param(parameter, host).with_width(SLIDER_WIDTH)).on_hover_text(
                 "Drag; with Shift for fine steps; double-click to reset; click the value to type one.",
             );

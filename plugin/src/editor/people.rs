@@ -1,6 +1,6 @@
 //! Who is in the room, and how well they are heard.
 
-use egui::{Align, Grid, Layout, RichText, ScrollArea, Ui};
+use egui::{Align, Grid, Label, Layout, RichText, ScrollArea, Ui};
 
 use super::meter::{Bar, Meters};
 use super::theme;
@@ -8,6 +8,13 @@ use crate::status::{MemberStatus, Status, StripStatus};
 
 /// Concealment from which a strip's figure turns to a warning: one gap of a chunk in about 13 seconds.
 const CONCEALED_PPM_WARN: f64 = 100.0;
+
+/// Where a strip is heard: nobody's own strips come back to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Here,
+    Elsewhere,
+}
 
 /// Shows this instance's meters, then everybody's strips.
 pub(super) fn show(ui: &mut Ui, status: &Status, meters: &mut Meters) {
@@ -47,26 +54,41 @@ fn show_member(ui: &mut Ui, member: &MemberStatus, number: usize, seconds: f32, 
         }
     });
     for (index, strip) in member.strips.iter().enumerate() {
-        show_strip(ui, strip, &format!("{number} {index}"), seconds, meters);
+        let heard = if member.is_self { Heard::Elsewhere } else { Heard::Here };
+        show_strip(ui, strip, heard, &format!("{number} {index}"), seconds, meters);
     }
 }
 
-fn show_strip(ui: &mut Ui, strip: &StripStatus, meter: &str, seconds: f32, meters: &mut Meters) {
+fn show_strip(
+    ui: &mut Ui,
+    strip: &StripStatus,
+    heard: Heard,
+    meter: &str,
+    seconds: f32,
+    meters: &mut Meters,
+) {
     ui.horizontal(|ui| {
-        let output = strip.output.map_or_else(|| "mix".to_owned(), |output| format!("out {output}"));
-        ui.label(RichText::new(output).small().color(theme::FAINT)).on_hover_text(
-            "The output of the plugin that carries this strip alone; every strip is in the main output.",
-        );
-        ui.label(named(&strip.name, "(strip)"));
+        // The figures take their room first; a long name is cut.
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let level_db = meters.level(meter, strip.peak, seconds);
             ui.add(Bar { level_db, width: 64.0 });
-            let concealed =
-                if strip.concealed_ppm >= CONCEALED_PPM_WARN { theme::WARN } else { theme::FAINT };
-            ui.label(RichText::new(share(strip.concealed_ppm)).small().color(concealed))
-                .on_hover_text("How much of it came too late or never and had to be filled in.");
-            ui.label(RichText::new(format!("{:.1} ms", strip.latency_ms)).small())
-                .on_hover_text("From the player's input to this plugin's output.");
+            if heard == Heard::Here {
+                let concealed =
+                    if strip.concealed_ppm >= CONCEALED_PPM_WARN { theme::WARN } else { theme::FAINT };
+                ui.label(RichText::new(share(strip.concealed_ppm)).small().color(concealed))
+                    .on_hover_text("How much of it came too late or never and had to be filled in.");
+                ui.label(RichText::new(format!("{:.1} ms", strip.latency_ms)).small())
+                    .on_hover_text("From the player's input to this plugin's output.");
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                if heard == Heard::Here {
+                    let output = strip.output.map_or_else(|| "mix".to_owned(), |output| format!("out {output}"));
+                    ui.label(RichText::new(output).small().color(theme::FAINT)).on_hover_text(
+                        "The output of the plugin that carries this strip alone; every strip is in the main output.",
+                    );
+                }
+                ui.add(Label::new(named(&strip.name, "(strip)")).truncate());
+            });
         });
     });
 }

@@ -335,3 +335,82 @@ fn silence(buffer: &mut Buffer<'_>, aux: &mut AuxiliaryBuffers<'_>) {
 fn nearest_hz(rate: f32) -> u32 {
     u32::try_from(usize_trunc(f64::from(rate).round())).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: SampleRate = SampleRate::GRID;
+
+    fn callback(number: u32) -> Callback {
+        Callback { number, started: LocalTime::from_nanos(1_000_000_000), outputs: Outputs::default() }
+    }
+
+    #[test]
+    fn pieces_of_one_callback_lie_one_after_the_other() {
+        let mut progress = Progress::default();
+        assert_eq!(progress.advance(callback(1), 100), 0);
+        assert_eq!(progress.advance(callback(1), 28), 100);
+        assert_eq!(progress.advance(callback(1), 128), 128);
+        assert_eq!(progress.advance(callback(2), 256), 0);
+    }
+
+    #[test]
+    fn a_later_piece_carries_a_later_time() {
+        let position = Position { callback: callback(1), offset: 480, rate: RATE };
+        assert_eq!(position.time(0).nanos(), 1_010_000_000);
+        assert_eq!(position.time(4_800).nanos(), 1_110_000_000);
+    }
+
+    #[test]
+    fn the_position_moves_on_only_while_the_host_plays() {
+        let mut transport = Transport::new(48_000.0);
+        transport.tempo = Some(120.0);
+        // As nice-plug reports the piece from frame 24,000 on, half a second or one beat into the callback.
+        transport.pos_beats = Some(5.0);
+        let position = Position { callback: callback(1), offset: 24_000, rate: RATE };
+
+        transport.playing = true;
+        assert_eq!(position.transport(&transport, 0).position_quarters, Some(5.0));
+        assert_eq!(position.transport(&transport, 12_000).position_quarters, Some(5.5));
+
+        transport.playing = false;
+        assert_eq!(position.transport(&transport, 0).position_quarters, Some(4.0));
+        assert_eq!(position.transport(&transport, 12_000).position_quarters, Some(4.0));
+    }
+
+    #[test]
+    fn a_time_signature_that_cannot_be_is_none() {
+        let mut transport = Transport::new(48_000.0);
+        for (numerator, denominator, expected) in
+            [(7, 8, Some((7, 8))), (0, 4, None), (4, 0, None), (-3, 4, None), (70_000, 4, None)]
+        {
+            transport.time_sig_numerator = Some(numerator);
+            transport.time_sig_denominator = Some(denominator);
+            assert_eq!(time_signature(&transport), expected);
+        }
+    }
+
+    #[test]
+    fn only_what_is_not_finite_is_silenced() {
+        let mut left = [0.5, f32::NAN, -0.5];
+        let mut right = [0.25; 3];
+        let mut strip_left = [f32::INFINITY; 3];
+        let mut strip_right = [1.0, f32::NEG_INFINITY, 1e30];
+        let mut strips: [Option<[&mut [f32]; 2]>; STRIP_OUTPUTS] = Default::default();
+        strips[3] = Some([&mut strip_left, &mut strip_right]);
+        silence_what_is_not_finite(&mut Block { main: [&mut left, &mut right], strips });
+        assert_eq!(left, [0.5, 0.0, -0.5]);
+        assert_eq!(right, [0.25; 3]);
+        assert_eq!(strip_left, [0.0; 3]);
+        assert_eq!(strip_right, [1.0, 0.0, 1e30]);
+    }
+
+    #[test]
+    fn no_rate_is_no_rate() {
+        assert_eq!(nearest_hz(44_100.0), 44_100);
+        for rate in [f32::NAN, -1.0, 0.0, f32::INFINITY] {
+            assert_eq!(SampleRate::new(nearest_hz(rate)), None);
+        }
+    }
+}

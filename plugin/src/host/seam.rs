@@ -194,3 +194,54 @@ impl Condition {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_adopts_the_seam_that_its_shim_offers_and_no_other() {
+        let seam = Arc::new(Seam::default());
+        let adopted = Seam::offer(&seam, Seam::adopt);
+        assert!(Arc::ptr_eq(&seam, &adopted));
+        assert!(!Arc::ptr_eq(&seam, &Seam::adopt()), "an offer does not outlast its call");
+    }
+
+    #[test]
+    fn a_callback_carries_what_the_shim_saw() {
+        let seam = Seam::default();
+        let mut outputs = Outputs::default();
+        assert!(outputs.is_empty());
+        outputs.connect(0);
+        outputs.connect(STRIP_OUTPUTS);
+        seam.begin_callback(LocalTime::from_nanos(7), outputs);
+        let first = seam.callback();
+        assert_eq!(first.started, LocalTime::from_nanos(7));
+        assert!(first.outputs.has(0) && first.outputs.has(STRIP_OUTPUTS) && !first.outputs.has(1));
+        seam.begin_callback(LocalTime::from_nanos(7), outputs);
+        assert_ne!(seam.callback().number, first.number, "two callbacks at one time are two");
+    }
+
+    #[test]
+    fn conditions_survive_the_way_through_the_atomic() {
+        let seam = Seam::default();
+        for condition in [Condition::Stopped, Condition::RateUnsupported, Condition::Sound] {
+            seam.set_condition(condition);
+            assert_eq!(seam.condition(), condition);
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_once_the_marker_is_gone() {
+        let seam = Seam::default();
+        let told = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&told);
+        seam.set_marker(Some(Box::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        })));
+        seam.mark_project_changed();
+        seam.set_marker(None);
+        seam.mark_project_changed();
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+    }
+}
