@@ -3,6 +3,7 @@
 use lockstep_shared::session::Invite;
 
 use crate::engine::{Engine, Rendering, Setup};
+use crate::link::Port;
 use crate::shell::{Invites, Seat, take_seat};
 use crate::status::{LinkState, Status};
 use crate::wiring::wire;
@@ -31,38 +32,46 @@ pub struct Instance {
     invite: Option<Invite>,
     invites: Invites,
     active: Option<Active>,
+    /// What the user should know of the last invite.
+    notice: Option<String>,
 }
 
 #[derive(Debug)]
-struct Active {
-    setup: Setup,
-    seat: Option<Seat>,
-    /// Why there is no seat.
-    trouble: Option<LinkState>,
+enum Active {
+    /// The host renders faster or slower than time: nothing is joined.
+    Offline,
+    /// In a room.
+    Seated(Seat),
+    /// In none, and why; the port waits for one.
+    Waiting(LinkState, Option<Box<Port>>),
 }
 
 impl Instance {
     /// An instance that has joined nothing. What the environment names stands until a project says otherwise.
     #[must_use]
     pub fn new() -> Self {
-        let mut settings =
-            Settings { member_name: std::env::var(NAME_VARIABLE).unwrap_or_default(), ..Settings::default() };
-        let invite = std::env::var(INVITE_VARIABLE).ok().and_then(|text| Invite::parse(&text).ok());
+        let member_name = std::env::var(NAME_VARIABLE).unwrap_or_default();
+        let mut settings = Settings { member_name, ..Settings::default() };
+        let (invite, notice) = match std::env::var(INVITE_VARIABLE).map(|text| Invite::parse(&text)) {
+            Ok(Ok(invite)) => (Some(invite), None),
+            Ok(Err(error)) => (None, Some(format!("{INVITE_VARIABLE} is of no use: {error}"))),
+            Err(_) => (None, None),
+        };
         if let Some(invite) = &invite {
             settings.room = invite.place();
         }
-        Self { settings, invite, invites: Invites::of_user(), active: None }
+        Self { settings, invite, invites: Invites::of_user(), active: None, notice }
     }
 
-    /// Changes what to join and under which name. Names take effect at once; another room does with the next
-    /// activation, which the caller asks the host for when this returns [`Change::Room`].
-    pub fn set_settings(&mut self, settings: Settings) -> Change {
-        let change = if settings.room == self.settings.room { Change::Names } else { Change::Room };
+    /// Changes what to join and under which name; takes effect at once when active.
+    pub fn set_settings(&mut self, settings: Settings) {
+        let changes_room = settings.room != self.settings.room;
         self.settings = settings;
-        if let Some(seat) = self.active.as_ref().and_then(|active| active.seat.as_ref()) {
-            seat.rename(&self.settings.member_name, &self.strip_name());
+        if changes_room {
+            self.change_room();
+        } else if let Some(Active::Seated(seat)) = &self.active {
+            seat.rename(&self.settings.member_name, self.strip_name());
         }
-        change
     }
 
     /// The settings in force.
@@ -72,38 +81,27 @@ impl Instance {
     }
 
     /// Takes a full invite (`lockstep://HOST[:PORT]/ROOM#SECRET`): its secret goes to the machine-local file,
-    /// the rest into the settings. Errors are sentences for the editor; one that says that the invite works until
-    /// the DAW closes means just that.
+    /// the rest into the settings; joins at once when active. Errors are sentences for the editor.
     pub fn accept_invite(&mut self, invite: &str) -> Result<(), String> {
         let invite = Invite::parse(invite).map_err(|error| error.to_string())?;
         self.settings.room = invite.place();
-        let kept = self.invites.keep(&invite);
+        // An invite that cannot be kept still opens the room, until the DAW closes.
+        self.notice = self.invites.keep(&invite).err().map(|error| error.to_string());
         self.invite = Some(invite);
-        kept.map_err(|error| error.to_string())
+        self.change_room();
+        Ok(())
     }
 
     /// Starts, or shares, the process's link and returns the audio thread's half.
     pub fn activate(&mut self, setup: Setup) -> Engine {
         let (audio_end, link_end) = wire();
-        // The clock's first reading allocates nothing, but it is not the audio thread's to make.
-        let _ = crate::shell::clock::now();
-        let seat = match (setup.rendering, self.find_invite()) {
-            (Rendering::Offline, _) => Err(LinkState::Inactive),
-            (Rendering::Realtime, Ok(invite)) => take_seat(
-                &invite,
-                &self.settings.member_name,
-                &self.strip_name(),
-                setup.sample_rate,
-                link_end,
-            )
-            .map_err(LinkState::Refused),
-            (Rendering::Realtime, Err(state)) => Err(state),
-        };
-        let (seat, trouble) = match seat {
-            Ok(seat) => (Some(seat), None),
-            Err(state) => (None, Some(state)),
-        };
-        self.active = Some(Active { setup, seat, trouble });
+        self.active = Some(match setup.rendering {
+            Rendering::Offline => Active::Offline,
+            Rendering::Realtime => {
+                let port = Port::new(link_end, self.strip_name().to_owned(), setup.sample_rate);
+                self.seat(Some(Box::new(port)))
+            }
+        });
         Engine::new(setup, audio_end)
     }
 
@@ -112,25 +110,48 @@ impl Instance {
         self.active = None;
     }
 
+    /// Leaves the room, and joins the one that is set now.
+    fn change_room(&mut self) {
+        self.active = match self.active.take() {
+            Some(Active::Seated(seat)) => {
+                let port = seat.leave();
+                Some(self.seat(port))
+            }
+            Some(Active::Waiting(_, port)) => Some(self.seat(port)),
+            other @ (Some(Active::Offline) | None) => other,
+        };
+    }
+
+    fn seat(&self, port: Option<Box<Port>>) -> Active {
+        let Some(mut port) = port else {
+            let sentence = "the link was busy: switch the plugin off and on to join".to_owned();
+            return Active::Waiting(LinkState::Lost(sentence), None);
+        };
+        port.rename(self.strip_name().to_owned());
+        match self.find_invite() {
+            Err(state) => Active::Waiting(state, Some(port)),
+            Ok(invite) => match take_seat(&invite, &self.settings.member_name, port) {
+                Ok(seat) => Active::Seated(seat),
+                Err(sentence) => Active::Waiting(LinkState::Lost(sentence), None),
+            },
+        }
+    }
+
     /// What the editor shows. Takes a short lock; never called on the audio thread.
     #[must_use]
     pub fn status(&self) -> Status {
-        let Some(active) = &self.active else {
-            let link = if self.settings.room.is_empty() { LinkState::NoRoom } else { LinkState::Inactive };
-            return Status { link, ..Status::default() };
+        let mut status = match &self.active {
+            None if self.settings.room.is_empty() => Status::default(),
+            None => Status { link: LinkState::Inactive, ..Status::default() },
+            Some(Active::Offline) => {
+                let notice = "The host renders offline: live audio is off until it plays in real time again.";
+                Status { link: LinkState::Inactive, notices: vec![notice.to_owned()], ..Status::default() }
+            }
+            Some(Active::Seated(seat)) => seat.status(),
+            Some(Active::Waiting(state, _)) => Status { link: state.clone(), ..Status::default() },
         };
-        if active.setup.rendering == Rendering::Offline {
-            let notice = "The host renders offline: live audio is off until it plays in real time again.";
-            return Status {
-                link: LinkState::Inactive,
-                notices: vec![notice.to_owned()],
-                ..Status::default()
-            };
-        }
-        match (&active.seat, &active.trouble) {
-            (Some(seat), _) => seat.status(),
-            (None, trouble) => Status { link: trouble.clone().unwrap_or_default(), ..Status::default() },
-        }
+        status.notices.extend(self.notice.clone());
+        status
     }
 
     fn find_invite(&self) -> Result<Invite, LinkState> {
@@ -144,13 +165,9 @@ impl Instance {
         })
     }
 
-    fn strip_name(&self) -> String {
-        let name = if self.settings.strip_name.is_empty() {
-            &self.settings.member_name
-        } else {
-            &self.settings.strip_name
-        };
-        name.clone()
+    fn strip_name(&self) -> &str {
+        let Settings { member_name, strip_name, .. } = &self.settings;
+        if strip_name.is_empty() { member_name } else { strip_name }
     }
 }
 
@@ -158,13 +175,4 @@ impl Default for Instance {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What a change of settings touches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Names only: in force at once.
-    Names,
-    /// The room: in force with the next activation.
-    Room,
 }

@@ -11,3 +11,13 @@ pub mod link;
 pub mod shell;
 pub mod status;
 pub mod wiring;
+
+#[cfg(feature = "host")]
+mod editor;
+#[cfg(feature = "host")]
+mod host;
+#[cfg(feature = "host")]
+mod params;
+
+#[cfg(feature = "host")]
+pub use host::{GetPluginFactory, clap_entry};

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use core::net::SocketAddr;
 
 use lockstep_plugin::engine::{Block, Engine, Rendering, STRIP_OUTPUTS, Setup};
-use lockstep_plugin::link::{Link, LinkSettings, PortId};
+use lockstep_plugin::link::{Link, LinkSettings, Port, PortId};
 use lockstep_plugin::wiring::{Gauges, wire};
 use lockstep_relay::relay::{Relay, RelaySettings, RoomSettings};
 use lockstep_shared::session::{ClientSettings, MemberKey, RelayKey, RoomSecret};
@@ -185,7 +185,7 @@ impl World {
         let settings = LinkSettings { client, member_name: format!("member {number}"), format: plan.format };
         let mut link = Link::new(settings, &[octet; 32], now);
         let port = link
-            .add_port(now, link_end, format!("strip {number}"), plan.daw.rate)
+            .add_port(now, Port::new(link_end, format!("strip {number}"), plan.daw.rate))
             .expect("the first port of a link");
         let setup = Setup {
             sample_rate: plan.daw.rate,

@@ -11,21 +11,21 @@ mod port;
 mod report;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use lockstep_shared::clock::{Exchange, RoomClock};
-use lockstep_shared::dsp::{SILENT_CHUNK, Sinc};
+use lockstep_shared::dsp::SILENT_CHUNK;
 use lockstep_shared::session::{Client, ClientCounters, ClientEvent, ClientSettings};
-use lockstep_shared::time::{ChunkIndex, LocalTime, SampleRate, Span};
+use lockstep_shared::time::{ChunkIndex, LocalTime, Span};
 use lockstep_shared::wire::handshake::RefuseReason;
 use lockstep_shared::wire::{
     Audio, AudioHead, Channels, ChunksPerDatagram, DOCUMENT_BYTES_MAX, Element, Format, LeaveReason,
     PlayMode, Profile, ProfileStrip, Roster, STRIPS_PER_MEMBER_MAX, Slot, StripId, WireChunk, Writer,
 };
 
-use crate::engine::{Lane, RoomMode};
-use crate::wiring::{LinkEnd, MIX_LANE, STRIP_LANES};
-use port::{Port, Resync};
+use crate::engine::RoomMode;
+use crate::wiring::{MIX_LANE, STRIP_LANES};
+pub use port::Port;
+use port::Resync;
 
 /// The longest wait between two looks at the rings while an instance is active: what a chunk waits at most for its
 /// datagram.
@@ -110,34 +110,30 @@ impl Link {
     }
 
     /// Adds an instance.
-    pub fn add_port(
-        &mut self,
-        now: LocalTime,
-        end: LinkEnd,
-        strip_name: String,
-        rate: SampleRate,
-    ) -> Result<PortId, TooManyPorts> {
+    pub fn add_port(&mut self, now: LocalTime, mut port: Port) -> Result<PortId, (TooManyPorts, Port)> {
         let free = (0..).map(PortId).find(|id| !self.ports.contains_key(id));
-        let id = free.filter(|id| usize::from(id.0) < STRIPS_PER_MEMBER_MAX).ok_or(TooManyPorts)?;
-        let from_grid = Sinc::for_ratio(f64::from(SampleRate::GRID.hz()) / rate.hz_f64());
-        let mut port = Port::new(end, strip_name, Arc::new(from_grid));
+        let Some(id) = free.filter(|id| usize::from(id.0) < STRIPS_PER_MEMBER_MAX) else {
+            return Err((TooManyPorts, port));
+        };
         port.set_clock(self.clock.map(now));
         self.ports.insert(id, port);
         self.refresh(now);
         Ok(id)
     }
 
-    /// Takes an instance out; its lanes are freed with it.
-    pub fn remove_port(&mut self, now: LocalTime, id: PortId) {
-        self.ports.remove(&id);
+    /// Takes an instance out. It is silent from here on, and may be added to another link.
+    pub fn remove_port(&mut self, now: LocalTime, id: PortId) -> Option<Port> {
+        let mut port = self.ports.remove(&id)?;
+        port.resync();
         self.refresh(now);
+        Some(port)
     }
 
     /// Changes the names that the others see.
     pub fn rename(&mut self, now: LocalTime, id: PortId, member_name: String, strip_name: String) {
         self.settings.member_name = member_name;
         if let Some(port) = self.ports.get_mut(&id) {
-            port.strip_name = strip_name;
+            port.rename(strip_name);
         }
         self.refresh(now);
     }
@@ -381,9 +377,4 @@ impl Link {
     pub const fn counters(&self) -> ClientCounters {
         self.client.counters()
     }
-}
-
-/// Builds a lane for a port; the one place where one is allocated.
-fn new_lane(sinc: &Arc<Sinc>) -> Box<Lane> {
-    Box::new(Lane::new(Arc::clone(sinc)))
 }

@@ -5,15 +5,15 @@ use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::RoomMap;
 use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Sinc};
-use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp};
+use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, SampleRate};
 use lockstep_shared::wire::{ChunksPerDatagram, StripId};
 
-use super::new_lane;
+use crate::engine::Lane;
 use crate::wiring::{LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, STRIP_LANES};
 
 /// An instance, as the link's thread sees it.
 #[derive(Debug)]
-pub(super) struct Port {
+pub struct Port {
     pub(super) end: LinkEnd,
     pub(super) strip_name: String,
     sinc: Arc<Sinc>,
@@ -49,15 +49,23 @@ pub(super) struct Run {
 }
 
 impl Port {
-    pub(super) fn new(end: LinkEnd, strip_name: String, sinc: Arc<Sinc>) -> Self {
+    /// The link's side of an instance whose host runs at `rate`.
+    #[must_use]
+    pub fn new(end: LinkEnd, strip_name: String, rate: SampleRate) -> Self {
+        let from_grid = Sinc::for_ratio(SampleRate::GRID.hz_f64() / rate.hz_f64());
         Self {
             end,
             strip_name,
-            sinc,
+            sinc: Arc::new(from_grid),
             lanes: [LaneState::Free; LANES],
             resync: Resync::Done,
             run: [SILENT_CHUNK; 4],
         }
+    }
+
+    /// Changes the name that the others see.
+    pub(crate) fn rename(&mut self, strip_name: String) {
+        self.strip_name = strip_name;
     }
 
     /// Tells the engine the room's clock. A map that finds the ring full is soon replaced by the next.
@@ -129,7 +137,7 @@ impl Port {
     }
 
     fn open(&mut self, number: LaneNumber, strip: StripId) {
-        if self.end.orders.push(Order::Open(number, new_lane(&self.sinc))).is_ok() {
+        if self.end.orders.push(Order::Open(number, Box::new(Lane::new(Arc::clone(&self.sinc))))).is_ok() {
             self.lanes[number.0] = LaneState::Plays(strip);
             let gauges = &self.end.gauges.lanes[number.0];
             gauges.present.store(0, Ordering::Relaxed);

@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lockstep_shared::session::Invite;
-use lockstep_shared::time::SampleRate;
 
 use super::thread::{LinkThread, SharedStatus};
+use crate::link::Port;
 use crate::status::Status;
-use crate::wiring::LinkEnd;
 
 static LINKS: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
 static NEXT_SEAT: AtomicU64 = AtomicU64::new(0);
@@ -27,16 +26,11 @@ pub(crate) struct Seat {
     invite: Invite,
     link: Arc<LinkThread>,
     status: SharedStatus,
+    has_left: bool,
 }
 
 /// Shares the link to the invite's room, starting it if this is the first instance there.
-pub(crate) fn take_seat(
-    invite: &Invite,
-    member_name: &str,
-    strip_name: &str,
-    rate: SampleRate,
-    end: LinkEnd,
-) -> Result<Seat, String> {
+pub(crate) fn take_seat(invite: &Invite, member_name: &str, port: Box<Port>) -> Result<Seat, String> {
     let mut links = LINKS.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = match links.iter().position(|shared| shared.invite == *invite) {
         Some(place) => &mut links[place],
@@ -51,14 +45,20 @@ pub(crate) fn take_seat(
     let number = NEXT_SEAT.fetch_add(1, Ordering::Relaxed);
     let status = SharedStatus::default();
     let link = Arc::clone(&shared.link);
-    link.add(number, end, strip_name.to_owned(), rate, Arc::clone(&status));
-    Ok(Seat { number, invite: invite.clone(), link, status })
+    link.add(number, port, Arc::clone(&status));
+    Ok(Seat { number, invite: invite.clone(), link, status, has_left: false })
 }
 
 impl Seat {
     /// Changes the names that the others see.
     pub(crate) fn rename(&self, member_name: &str, strip_name: &str) {
         self.link.rename(self.number, member_name.to_owned(), strip_name.to_owned());
+    }
+
+    /// Leaves the room and takes the instance's port along, to another.
+    pub(crate) fn leave(mut self) -> Option<Box<Port>> {
+        self.has_left = true;
+        self.link.remove(self.number)
     }
 
     /// What the editor shows.
@@ -69,7 +69,9 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.link.remove(self.number);
+        if !self.has_left {
+            self.link.remove(self.number);
+        }
         let mut links = LINKS.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(place) = links.iter().position(|shared| shared.invite == self.invite) else { return };
         links[place].seats -= 1;

@@ -7,13 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lockstep_shared::session::{ClientSettings, Invite};
-use lockstep_shared::time::{LocalTime, SampleRate, Span};
+use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
 
 use super::{clock, member, wait};
-use crate::link::{Link, LinkSettings, PortId};
+use crate::link::{Link, LinkSettings, Port, PortId};
 use crate::status::{LinkState, Status};
-use crate::wiring::LinkEnd;
 
 /// How often the status is worked out.
 const STATUS_EVERY: Span = Span::from_millis(50);
@@ -21,6 +20,8 @@ const STATUS_EVERY: Span = Span::from_millis(50);
 const RECEIVE_BATCH: usize = 64;
 /// The longest sleep: commands are looked for this often.
 const SLEEP_MAX: Duration = Duration::from_millis(20);
+/// How long an instance waits for its port when it leaves.
+const HAND_BACK_WITHIN: Duration = Duration::from_millis(500);
 /// Between two attempts to find the relay's address or to open a socket.
 const RETRY_OPEN: Span = Span::from_millis(2_000);
 
@@ -30,8 +31,8 @@ pub(super) type SharedStatus = Arc<Mutex<Status>>;
 /// What instances tell the thread.
 #[derive(Debug)]
 enum Command {
-    Add { seat: u64, end: LinkEnd, strip_name: String, rate: SampleRate, status: SharedStatus },
-    Remove { seat: u64 },
+    Add { seat: u64, port: Box<Port>, status: SharedStatus },
+    Remove { seat: u64, back: Sender<Box<Port>> },
     Rename { seat: u64, member_name: String, strip_name: String },
     Stop,
 }
@@ -55,19 +56,15 @@ impl LinkThread {
         Ok(Self { commands, thread: Some(thread) })
     }
 
-    pub(super) fn add(
-        &self,
-        seat: u64,
-        end: LinkEnd,
-        strip_name: String,
-        rate: SampleRate,
-        status: SharedStatus,
-    ) {
-        self.send(Command::Add { seat, end, strip_name, rate, status });
+    pub(super) fn add(&self, seat: u64, port: Box<Port>, status: SharedStatus) {
+        self.send(Command::Add { seat, port, status });
     }
 
-    pub(super) fn remove(&self, seat: u64) {
-        self.send(Command::Remove { seat });
+    /// Takes an instance out, and waits for its port. None if the thread is busy looking for the relay's address.
+    pub(super) fn remove(&self, seat: u64) -> Option<Box<Port>> {
+        let (back, port) = channel();
+        self.send(Command::Remove { seat, back });
+        port.recv_timeout(HAND_BACK_WITHIN).ok()
     }
 
     pub(super) fn rename(&self, seat: u64, member_name: String, strip_name: String) {
@@ -203,11 +200,21 @@ impl Runner {
                 Ok(Command::Stop) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
                     return Next::Stop;
                 }
-                Ok(Command::Remove { seat }) => {
-                    self.waiting.retain(|waiting| waiting.seat() != Some(seat));
-                }
+                Ok(Command::Remove { seat, back }) => self.hand_back(seat, &back),
                 Ok(command) => self.waiting.push(command),
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => return Next::GoOn,
+            }
+        }
+    }
+
+    /// Gives up an instance that waits for the relay's address.
+    fn hand_back(&mut self, leaves: u64, back: &Sender<Box<Port>>) {
+        for command in std::mem::take(&mut self.waiting) {
+            match command {
+                Command::Add { seat, port, .. } if seat == leaves => {
+                    let _ = back.send(port);
+                }
+                other => self.waiting.push(other),
             }
         }
     }
@@ -224,20 +231,18 @@ impl Runner {
     fn obey(&mut self, link: &mut Link, command: Command) {
         let now = clock::now();
         match command {
-            Command::Add { seat, end, strip_name, rate, status } => {
-                match link.add_port(now, end, strip_name, rate) {
-                    Ok(port) => self.seats.push(RunningSeat { seat, port, status }),
-                    Err(error) => {
-                        set(
-                            &status,
-                            Status { link: LinkState::Refused(error.to_string()), ..Status::default() },
-                        );
-                    }
+            Command::Add { seat, port, status } => match link.add_port(now, *port) {
+                Ok(port) => self.seats.push(RunningSeat { seat, port, status }),
+                Err((error, _port)) => {
+                    set(&status, Status { link: LinkState::Refused(error.to_string()), ..Status::default() });
                 }
-            }
-            Command::Remove { seat } => {
-                if let Some(place) = self.seats.iter().position(|running| running.seat == seat) {
-                    link.remove_port(now, self.seats.swap_remove(place).port);
+            },
+            Command::Remove { seat, back } => {
+                if let Some(place) = self.seats.iter().position(|running| running.seat == seat)
+                    && let Some(port) = link.remove_port(now, self.seats.swap_remove(place).port)
+                {
+                    // Whoever asked may have gone: then the port is freed here.
+                    let _ = back.send(Box::new(port));
                 }
             }
             Command::Rename { seat, member_name, strip_name } => {
@@ -247,15 +252,6 @@ impl Runner {
             }
             // Seen to where commands are read.
             Command::Stop => {}
-        }
-    }
-}
-
-impl Command {
-    const fn seat(&self) -> Option<u64> {
-        match self {
-            Self::Add { seat, .. } | Self::Remove { seat } | Self::Rename { seat, .. } => Some(*seat),
-            Self::Stop => None,
         }
     }
 }
