@@ -56,10 +56,10 @@ const RECOGNISE_FRAMES: usize = 256;
 /// The largest offset that is looked for.
 const OFFSET_MAX: i64 = 48_000;
 
-/// Listens to one strip of noise and checks every frame of it.
+/// Listens to noise, of one player or of several summed, and checks every frame of it.
 #[derive(Debug)]
 pub struct NoiseListener {
-    source: Source,
+    sources: Vec<Source>,
     recent: Vec<(DeviceFrame, [f32; 2])>,
     offset: Option<i64>,
     /// Frames heard since the strip was recognised.
@@ -73,9 +73,15 @@ pub struct NoiseListener {
 impl NoiseListener {
     /// Listens for what `source` sends.
     #[must_use]
-    pub const fn new(source: Source) -> Self {
+    pub fn new(source: Source) -> Self {
+        Self::to_sum(vec![source])
+    }
+
+    /// Listens for the sum of `sources`, all at one offset.
+    #[must_use]
+    pub const fn to_sum(sources: Vec<Source>) -> Self {
         Self {
-            source,
+            sources,
             recent: Vec::new(),
             offset: None,
             frames_checked: 0,
@@ -103,7 +109,7 @@ impl NoiseListener {
 
     /// Listens anew, as after a break that is allowed.
     pub fn forget(&mut self) {
-        *self = Self::new(self.source);
+        *self = Self::to_sum(std::mem::take(&mut self.sources));
     }
 
     fn check(&mut self, frame: DeviceFrame, heard: [f32; 2], offset: i64) {
@@ -132,7 +138,7 @@ impl NoiseListener {
 
     fn sent(&self, heard_at: DeviceFrame, offset: i64) -> [f32; 2] {
         let frame = DeviceFrame(heard_at.0 - offset);
-        [self.source.at(frame, 0), self.source.at(frame, 1)]
+        [0, 1].map(|channel| self.sources.iter().map(|source| source.at(frame, channel)).sum())
     }
 }
 

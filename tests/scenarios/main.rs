@@ -2,4 +2,6 @@
 
 mod clock;
 mod drift;
+mod faults;
+mod mix;
 mod oracle;

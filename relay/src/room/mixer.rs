@@ -17,6 +17,8 @@ use super::strip::{MIXED_CHUNKS, Strip, slot};
 
 /// The longest that a mix waits for a chunk after its end: 150 ms.
 const WAIT_MAX: Frames = Frames(7_200);
+/// Beyond the lateness that one chunk in a thousand exceeds: 0.5 ms.
+const MARGIN_FRAMES: f64 = 24.0;
 
 #[derive(Debug)]
 pub(super) struct Mixer {
@@ -163,6 +165,6 @@ fn wants_mix(member: &Member) -> bool {
 }
 
 fn wait<'a>(strips: impl Iterator<Item = &'a Strip>) -> Frames {
-    let frames = strips.map(Strip::lateness_frames).fold(0.0, f64::max);
+    let frames = strips.map(Strip::lateness_frames).fold(0.0, f64::max) + MARGIN_FRAMES;
     Frames(convert::i64_round(frames.clamp(0.0, WAIT_MAX.f64())))
 }

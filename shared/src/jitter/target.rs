@@ -64,7 +64,7 @@ impl JitterTarget {
         let needed = asked.into_iter().flatten().fold(0.0, f64::max);
         let rises = needed > self.target_frames;
         let far = (needed - self.target_frames).abs() >= HYSTERESIS_FRAMES;
-        if far && (rises || self.observations >= TRUSTED_AFTER) {
+        if rises || (far && self.observations >= TRUSTED_AFTER) {
             self.target_frames = needed;
         }
     }

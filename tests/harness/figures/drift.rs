@@ -2,16 +2,17 @@
 
 use lockstep_plugin::engine::{Controls, RoomMode};
 use lockstep_shared::time::convert::{f64_from_i64, usize_trunc};
-use lockstep_shared::time::{DeviceFrame, Frames, LocalTime, Span};
+use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::wire::Format;
 
 use super::{Figure, Holds, Length};
+use crate::alignment::AlignmentEars;
 use crate::clock::{AudioClock, Crystal};
 use crate::daw::{Blocks, Daw, Punctuality, open_controls};
 use crate::net::{Loss, PathPlan};
-use crate::oracle::{Source, tone_error_frames};
+use crate::oracle::Source;
 use crate::rng::Rng;
-use crate::world::{Audience, Heard, MemberPlan, World};
+use crate::world::{MemberPlan, World};
 
 /// 997 Hz: no divisor of a block, and unambiguous within half a millisecond.
 const CYCLES: f64 = 997.0 / 48_000.0;
@@ -21,47 +22,7 @@ const PPM: [f64; 2] = [100.0, -100.0];
 const SETTLE: Span = Span::from_millis(60_000);
 /// Beyond the network's spikes, so that a gap can only come from a slip.
 const SYNC_DELAY_MS: f32 = 20.0;
-/// Frames of a measurement.
-const LOOK: usize = 512;
-
-struct Ears {
-    /// The same crystals as the members' own, for the truth about each frame.
-    audio: Vec<AudioClock>,
-    errors: Vec<f64>,
-    look_every: u32,
-    blocks: u32,
-}
-
-impl Audience for Ears {
-    fn hear(&mut self, heard: &Heard<'_>) {
-        self.blocks += 1;
-        if !self.blocks.is_multiple_of(self.look_every) || heard.main[0].len() < LOOK {
-            return;
-        }
-        let delay_ms = heard.gauges.lanes[0].delay_ms.load(core::sync::atomic::Ordering::Relaxed);
-        if !delay_ms.is_finite() {
-            return;
-        }
-        let here = heard.member;
-        // What should be heard at a frame is what the other's device passed the commanded delay earlier.
-        let delay = Span::from_secs_f64(delay_ms / 1_000.0);
-        let mut expected = |frame: DeviceFrame| {
-            let at = self.audio[here].truth(frame) - delay;
-            frame_at(&mut self.audio[1 - here], at)
-        };
-        let last = Frames(i64::try_from(LOOK).unwrap_or(0));
-        let (from, to) = (expected(heard.first), expected(heard.first + last));
-        let step = (to - from) / last.f64();
-        self.errors.push(tone_error_frames(&heard.strips[0][0][..LOOK], CYCLES, from, step));
-    }
-}
-
-/// The device's frame at a true time, with its fraction.
-fn frame_at(audio: &mut AudioClock, at: LocalTime) -> f64 {
-    let whole = audio.frame(at);
-    let (before, after) = (audio.truth(whole), audio.truth(whole + Frames(1)));
-    f64_from_i64(whole.0) + (at - before).secs_f64() / (after - before).secs_f64()
-}
+const BLOCK: usize = 512;
 
 /// Alignment through eight hours (or ten minutes) of drift of 100 ppm each way.
 #[must_use]
@@ -79,10 +40,10 @@ pub fn drift_figures(length: Length) -> Vec<Figure> {
         let controls = Controls { sync_delay_ms: SYNC_DELAY_MS, ..open_controls(RoomMode::Stems) };
         let daw = Daw {
             controls,
-            blocks: Blocks::Fixed(LOOK),
+            blocks: Blocks::Fixed(BLOCK),
             crystal,
             punctuality: Punctuality::Usual,
-            ..Daw::perfect(Source::Tone { cycles: CYCLES }, LOOK)
+            ..Daw::perfect(Source::Tone { cycles: CYCLES }, BLOCK)
         };
         audio.push(AudioClock::new(daw.rate, crystal, LocalTime::ZERO, Rng::new(0)));
         world.add(MemberPlan {
@@ -94,14 +55,14 @@ pub fn drift_figures(length: Length) -> Vec<Figure> {
             starts: LocalTime::ZERO,
         });
     }
-    let mut ears = Ears { audio, errors: Vec::new(), look_every: 101, blocks: 0 };
+    let mut ears = AlignmentEars::new(audio, vec![CYCLES; 2], 101);
     world.run(SETTLE, &mut ears);
     ears.errors.clear();
     let before: Vec<u64> = world.members.iter().map(|member| concealed(&member.gauges)).collect();
     world.run(span, &mut ears);
     let gaps: u64 =
         world.members.iter().zip(before).map(|(member, before)| concealed(&member.gauges) - before).sum();
-    let mut errors: Vec<f64> = ears.errors.iter().map(|error| error.abs()).collect();
+    let mut errors: Vec<f64> = ears.errors.iter().map(|look| look.frames.abs()).collect();
     errors.sort_by(f64::total_cmp);
     let rank = usize_trunc(0.99 * f64_from_i64(i64::try_from(errors.len()).unwrap_or(0)));
     let (p99, worst) = (errors.get(rank).copied(), errors.last().copied());
