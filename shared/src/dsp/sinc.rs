@@ -30,9 +30,9 @@ const PHASES: usize = 256;
 const PHASES_F64: f64 = 256.0;
 /// Frames of the kernel for each frame that a read advances.
 const TAPS: usize = 32;
-/// The Kaiser window's shape: higher trades the width of the passband for less ripple in it. Found by
-/// measurement as the least error at 18 kHz that costs nothing below.
-const BETA: f64 = 10.0;
+/// The Kaiser window's shape: higher gives less ripple in a narrower band. Found by measurement: the highest
+/// that still holds 18 kHz of a 44.1 kHz device near -90 dB; at 48 kHz alone, 10 would gain 6 dB.
+const BETA: f64 = 9.2;
 /// The advance up to which a read keeps every frame's band: covers any honest clock's error.
 const EXACT_UP_TO: f64 = 1.001;
 /// Frames multiplied side by side.
@@ -205,8 +205,8 @@ mod tests {
     fn at_18_khz_the_error_stays_below_90_db_at_every_ratio_a_clock_can_have() {
         let sinc = Sinc::new();
         for step in [1.0 - 100e-6, 1.0 - 7e-6, 1.0 + 3e-6, 1.0 + 100e-6, 0.5, 0.25, 0.730_001] {
-            for hz in [20.0, 1_000.0, 5_000.0, 10_000.0, 15_000.0, 18_000.0] {
-                let error = interpolation_error_db(&sinc, step, hz / 48_000.0);
+            for hz in (250..=18_000).step_by(710) {
+                let error = interpolation_error_db(&sinc, step, f64::from(hz) / 48_000.0);
                 assert!(error <= -90.0, "{hz} Hz at {step}: {error} dB");
             }
         }
