@@ -16,6 +16,8 @@
 //! frames here: sums of integers do not depend on how they are grouped, so neither does the audio depend on how
 //! a host cuts its blocks.
 
+use core::f64::consts::FRAC_PI_2;
+
 use crate::time::convert::{
     f32_from_f64, f64_from_i64, f64_from_usize, i64_from_usize, i64_round, usize_trunc,
 };
@@ -295,11 +297,13 @@ impl Segment {
     }
 }
 
-/// `sin(pi/2 x)` over `0.0..=1.0` to 4e-6 of its value: a polynomial, so that every machine fades alike.
+/// `sin(pi/2 x)` over `0.0..=1.0` to 4e-6: a polynomial, so that every machine fades alike.
 fn quarter_sine(x: f64) -> f64 {
+    /// The Taylor series in odd powers of x.
+    const TERMS: [f64; 4] = [-0.645_964_1, 0.079_692_6, -0.004_681_8, 0.000_160_4];
     let square = x * x;
-    x * (1.570_796_3
-        - square * (0.645_964_1 - square * (0.079_692_6 - square * (0.004_681_8 - square * 0.000_160_4))))
+    let bent = TERMS.iter().rev().fold(0.0, |sum, term| (sum + term) * square);
+    x * (FRAC_PI_2 + bent)
 }
 
 fn fixed(frames: f64) -> i64 {

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dsp::{ChunkFrames, SILENT_CHUNK};
-use crate::jitter::Tap;
 use crate::jitter::figures::{Curve, automation_residual};
 use crate::time::ChunkIndex;
 use crate::time::convert::{f32_from_f64, f64_from_usize};
@@ -113,9 +112,9 @@ fn before_it_is_placed_it_is_silent_and_passes_nothing() {
 #[test]
 fn chunks_are_counted_once_through_history_and_fades() {
     let (_, presence) = run(1.0, 64, &[(0, 1_000.0, Move::Start), (4_096, 1_500.0, Move::Fade)]);
-    // From frame 2,985 of the grid to 11,208: chunks 46 to 175, each 23rd absent.
-    assert_eq!(presence.concealed, (46..=175).filter(|chunk| chunk % 23 == 0).count());
-    assert_eq!(presence.present + presence.concealed, 175 - 46 + 1 - 500 / 64 - 1);
+    // From frame 2,985 of the grid (4,000 less the delay and the kernel) to 10,707: chunks 46 to 167.
+    assert_eq!(presence.concealed, (46..=167).filter(|chunk| chunk % 23 == 0).count());
+    assert_eq!(presence.present + presence.concealed, 167 - 46 + 1);
 }
 
 #[test]
@@ -124,7 +123,7 @@ fn automation_leaves_no_residue_and_no_click() {
         let residual = automation_residual(curve, 7);
         assert!(residual.peak_dbfs <= -80.0, "{name}: {residual:?}");
         assert!(residual.step_ratio <= 1.42, "{name}: {residual:?}");
-        assert!(residual.moving_frames > 20_000, "{name} did not move: {residual:?}");
+        assert!(residual.moving_frames > 14_000, "{name} did not move: {residual:?}");
     }
 }
 
@@ -181,7 +180,6 @@ proptest! {
             }
             first = first.plus_f64(f64_from_usize(length) * step);
         }
-        let _: [Option<Tap>; 2] = pointer.taps();
     }
 
     /// Left alone, it arrives at what was commanded last, exactly.
