@@ -63,7 +63,7 @@ impl Audience for AlignmentEars {
             self.steepest = self.steepest.max((after - before).abs());
         }
         if recent.len() > 4 * LOOK_FRAMES {
-            *first = *first + Frames(i64::try_from(recent.len() - LOOK_FRAMES).unwrap_or(0));
+            *first += Frames(i64::try_from(recent.len() - LOOK_FRAMES).unwrap_or(0));
             recent.drain(..recent.len() - LOOK_FRAMES);
         }
         recent.extend(strip);

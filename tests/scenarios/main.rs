@@ -1,5 +1,7 @@
 //! Named behaviours, each run in the simulator with production types.
 
+#![expect(clippy::unwrap_used, reason = "a scenario fails by panicking")]
+
 mod clock;
 mod drift;
 mod faults;

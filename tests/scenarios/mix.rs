@@ -36,7 +36,6 @@ fn hears_the_sum_of_the_others(modes: &[(RoomMode, usize)]) {
     world.run(Span::from_millis(60_000), &mut mains);
     mains.0.iter_mut().for_each(NoiseListener::forget);
     world.run(Span::from_millis(20_000), &mut mains);
-    println!("{:?}", world.relay.as_ref().map(|relay| relay.stats()));
     for (here, listener) in mains.0.iter().enumerate() {
         assert!(listener.offset().is_some(), "member {here} never recognised the sum");
         assert_eq!(listener.wrong_count, 0, "member {here}: {:?}", listener.wrong);

@@ -54,12 +54,12 @@ fn every_frame_is_exact(players: usize, blocks: &[Blocks], span: Span) {
     world.run(SETTLE, &mut room);
     room.listeners.iter_mut().flatten().for_each(NoiseListener::forget);
     world.run(span, &mut room);
-    let least = (span - Span::from_millis(500)).secs_f64() * 48_000.0;
+    let least = u64::try_from((span - Span::from_millis(500)).nanos() * 48 / 1_000_000).unwrap();
     for (here, listeners) in room.listeners.iter().enumerate() {
         for (strip, listener) in listeners.iter().enumerate() {
             assert!(listener.offset().is_some(), "member {here} never recognised strip {strip}");
             assert_eq!(listener.wrong_count, 0, "member {here}, strip {strip}: {:?}", listener.wrong);
-            assert!(listener.frames_checked as f64 >= least, "only {} frames", listener.frames_checked);
+            assert!(listener.frames_checked >= least, "only {} frames", listener.frames_checked);
         }
     }
 }

@@ -107,8 +107,7 @@ impl Capture {
         }
         self.transport = *transport;
         let Some(mut next) = self.next else { return };
-        loop {
-            let Some(sample) = self.sample(next, &segment) else { break };
+        while let Some(sample) = self.sample(next, &segment) {
             let offset = next.offset_in_chunk();
             if offset == 0 {
                 self.stamp = self.stamp_at(next, &segment);

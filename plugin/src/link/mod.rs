@@ -110,11 +110,9 @@ impl Link {
     }
 
     /// Adds an instance.
-    pub fn add_port(&mut self, now: LocalTime, mut port: Port) -> Result<PortId, (TooManyPorts, Port)> {
+    pub fn add_port(&mut self, now: LocalTime, mut port: Port) -> Result<PortId, TooManyPorts> {
         let free = (0..).map(PortId).find(|id| !self.ports.contains_key(id));
-        let Some(id) = free.filter(|id| usize::from(id.0) < STRIPS_PER_MEMBER_MAX) else {
-            return Err((TooManyPorts, port));
-        };
+        let id = free.filter(|id| usize::from(id.0) < STRIPS_PER_MEMBER_MAX).ok_or(TooManyPorts)?;
         port.set_clock(self.clock.map(now));
         self.ports.insert(id, port);
         self.refresh(now);

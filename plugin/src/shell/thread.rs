@@ -210,11 +210,12 @@ impl Runner {
     /// Gives up an instance that waits for the relay's address.
     fn hand_back(&mut self, leaves: u64, back: &Sender<Box<Port>>) {
         for command in std::mem::take(&mut self.waiting) {
-            match command {
-                Command::Add { seat, port, .. } if seat == leaves => {
-                    let _ = back.send(port);
-                }
-                other => self.waiting.push(other),
+            if let Command::Add { seat, port, .. } = command
+                && seat == leaves
+            {
+                let _ = back.send(port);
+            } else {
+                self.waiting.push(command);
             }
         }
     }
@@ -233,7 +234,7 @@ impl Runner {
         match command {
             Command::Add { seat, port, status } => match link.add_port(now, *port) {
                 Ok(port) => self.seats.push(RunningSeat { seat, port, status }),
-                Err((error, _port)) => {
+                Err(error) => {
                     set(&status, Status { link: LinkState::Refused(error.to_string()), ..Status::default() });
                 }
             },

@@ -12,7 +12,7 @@ const LONG_HORIZON: usize = 45_000;
 const EVALUATE_EVERY: usize = 32;
 /// Observations before the start value may be undercut: 1 s of chunks.
 const TRUSTED_AFTER: usize = 750;
-/// Changes below 0.25 ms are not worth a glide.
+/// Falls below 0.25 ms are not worth a glide. Every rise is: less delay than is needed costs a gap each time.
 const HYSTERESIS_FRAMES: f64 = 12.0;
 
 /// Holds the delay at which one chunk in a thousand comes too late, by the memory of the last 4 s or of the last
@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn small_changes_do_not_move_it() {
+    fn small_falls_do_not_move_it_and_every_rise_does() {
         let mut target = JitterTarget::new(0.0);
         (0..5_000).for_each(|n| target.observe(lateness(n, 240.0)));
         let held = target.target_frames();
         for n in 0..50_000 {
             target.observe(lateness(n, 240.0 + 8.0 * (f64_from_usize(n) * 0.001).sin()));
-            assert_eq!(target.target_frames(), held);
+            assert!((held..held + 12.0).contains(&target.target_frames()), "{}", target.target_frames());
         }
     }
 }
