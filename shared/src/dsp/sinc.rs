@@ -138,8 +138,12 @@ impl Sinc {
         let phase = usize_trunc(place).min(PHASES - 1);
         let blend = f32_from_f64(place - f64_from_usize(phase));
         let rows = &self.rows[phase * self.taps..(phase + 2) * self.taps];
-        let (row, next) = rows.split_at(self.taps);
-        weigh(row, next, blend, &left[..self.taps], &right[..self.taps])
+        match self.taps {
+            TAPS => weigh::<TAPS>(rows, blend, left, right),
+            64 => weigh::<64>(rows, blend, left, right),
+            96 => weigh::<96>(rows, blend, left, right),
+            _ => weigh::<{ Self::MAX_TAPS }>(rows, blend, left, right),
+        }
     }
 }
 
@@ -149,22 +153,34 @@ impl Default for Sinc {
     }
 }
 
-/// The sums of both channels under the row `blend` of the way from `row` to `next`. Written in lanes, without
-/// a carry from one to the next, so that the compiler uses vector instructions: a float sum may not be
-/// reordered by the compiler, only by its author.
-#[inline]
-fn weigh(row: &[f32], next: &[f32], blend: f32, left: &[f32], right: &[f32]) -> [f32; 2] {
-    let mut sums = [[0.0_f32; LANES]; 2];
-    let weights = row.chunks_exact(LANES).zip(next.chunks_exact(LANES));
-    let frames = left.chunks_exact(LANES).zip(right.chunks_exact(LANES));
-    for ((row, next), (left, right)) in weights.zip(frames) {
+/// The sums of both channels under the kernel that lies `blend` of the way from the first of two rows to the
+/// second. The kernel is laid down once, then each channel runs along it by itself: with both in one loop the
+/// compiler pairs left with right, and shuffles more than it multiplies.
+fn weigh<const N: usize>(rows: &[f32], blend: f32, left: &[f32], right: &[f32]) -> [f32; 2] {
+    let (row, next) = rows.split_at(N);
+    let mut kernel = [0.0_f32; N];
+    for ((weight, row), next) in kernel.iter_mut().zip(row).zip(next) {
+        *weight = row + blend * (next - row);
+    }
+    [left, right].map(|frames| {
+        let [a, b, c, d, e, f, g, h] = dot(&kernel, frames.first_chunk().expect("as many frames as taps"));
+        ((a + e) + (c + g)) + ((b + f) + (d + h))
+    })
+}
+
+/// Summed in lanes, without a carry from one to the next, so that the compiler uses vector instructions: the
+/// order of a float sum is not the compiler's to change, only its author's. The lanes are returned as they are
+/// and not inlined, because the compiler also plans its vectors from how their sum is used: seeing it, it takes
+/// half the width.
+#[inline(never)]
+fn dot<const N: usize>(kernel: &[f32; N], frames: &[f32; N]) -> [f32; LANES] {
+    let mut sums = [0.0_f32; LANES];
+    for (weights, frames) in kernel.chunks_exact(LANES).zip(frames.chunks_exact(LANES)) {
         for lane in 0..LANES {
-            let weight = row[lane] + blend * (next[lane] - row[lane]);
-            sums[0][lane] += weight * left[lane];
-            sums[1][lane] += weight * right[lane];
+            sums[lane] += weights[lane] * frames[lane];
         }
     }
-    sums.map(|[a, b, c, d, e, f, g, h]| ((a + e) + (c + g)) + ((b + f) + (d + h)))
+    sums
 }
 
 /// `sin(pi x) / (pi x)`, exactly one or zero at whole numbers: a sine's rounding must not blur the frames.

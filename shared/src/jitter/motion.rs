@@ -144,24 +144,26 @@ impl Motion {
 
     /// The place that the room is at has leapt by `leap`. What is heard must not: the taps stay where they are,
     /// which makes their delays wrong by the leap, and then the commanded delay is approached as usual. Noise
-    /// below a frame glides; what is larger is a stall, and fades.
+    /// below a frame glides; what is larger is a stall, and fades. A tap that has not sounded yet has nowhere
+    /// to stay.
     pub(super) fn leapt(&mut self, leap: i64) {
-        let (State::Steady | State::Gliding | State::Fading { .. }) = self.state else {
-            return;
-        };
-        if leap.saturating_abs() > FURTHEST || (self.delay + leap).abs() > 2 * FURTHEST {
-            self.start();
-            return;
-        }
-        self.delay += leap;
-        let way = if leap.abs() < ONE { Move::Glide } else { Move::Fade };
-        if let State::Fading { from, .. } = &mut self.state {
-            *from = from.map(|from| from + leap);
-            if self.wanted != self.delay && self.queued.is_none() {
-                self.queued = Some(way);
+        let way = if leap.saturating_abs() < ONE { Move::Glide } else { Move::Fade };
+        let out_of_reach = leap.saturating_abs() > FURTHEST || (self.delay + leap).abs() > 2 * FURTHEST;
+        match &mut self.state {
+            State::Silent | State::Fading { from: None, plan: None } => {}
+            State::Steady | State::Gliding | State::Fading { .. } if out_of_reach => self.start(),
+            State::Fading { from: Some(from), plan: None } => *from += leap,
+            State::Fading { from, plan: Some(_) } => {
+                *from = from.map(|from| from + leap);
+                self.delay += leap;
+                if self.wanted != self.delay && self.queued.is_none() {
+                    self.queued = Some(way);
+                }
             }
-        } else {
-            self.begin(way);
+            State::Steady | State::Gliding => {
+                self.delay += leap;
+                self.begin(way);
+            }
         }
     }
 
@@ -408,6 +410,20 @@ mod tests {
 
         motion.leapt(i64::MIN);
         assert!(matches!(walk(&mut motion, 1)[0], [None, Some(_)]));
+    }
+
+    #[test]
+    fn a_tap_that_has_not_sounded_does_not_leap() {
+        let mut motion = settled(500.0);
+        motion.command(700.0, Move::Start);
+        motion.leapt(50 * ONE);
+        assert_eq!(walk(&mut motion, FADE_FRAMES)[9][1].unwrap().delay_frames, 700.0);
+
+        motion.command(900.0, Move::Fade);
+        motion.leapt(50 * ONE);
+        let pair = walk(&mut motion, FADE_FRAMES)[9].map(|tap| tap.unwrap().delay_frames);
+        assert_eq!(pair, [750.0, 900.0]);
+        assert!(!motion.is_moving());
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl JitterTarget {
     /// Counts one chunk that arrived, in time or not, `lateness_frames` after the earliest it could have. A lost
     /// chunk is not observed.
     ///
-    /// Real-time: yes. Bound: constant, and every 32nd time one pass over 8,002 bins.
+    /// Real-time: yes. Bound: constant, and every 32nd time two passes over the bins in use, 8,002 at most.
     pub fn observe(&mut self, lateness_frames: f64) {
         self.short.observe(lateness_frames);
         self.long.observe(lateness_frames);
