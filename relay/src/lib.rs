@@ -4,6 +4,9 @@
 //! by; [`room`] forwards stems and makes mixes; `shell/` gives it sockets, a clock and threads; `config` reads
 //! what the admin wrote.
 
+pub mod cli;
+pub mod config;
 pub mod grid;
 pub mod relay;
 pub mod room;
+pub mod shell;

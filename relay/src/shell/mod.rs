@@ -1,0 +1,10 @@
+//! Where the operating system is: sockets, the media thread, signals, files, logs.
+
+pub mod clock;
+pub mod logs;
+pub mod media;
+pub mod run;
+mod signals;
+pub mod state;
+mod stats;
+mod udp;
