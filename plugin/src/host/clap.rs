@@ -1,7 +1,7 @@
 //! The CLAP entry point, and the shim between a CLAP host and nice-plug.
 //!
 //! nice-plug's own export macro would hand the host a `clap_plugin` of nice-plug's. Here the host gets a copy of it
-//! with five functions replaced; everything else, all extensions among it, goes straight through, because
+//! with six functions replaced; everything else, all extensions among it, goes straight through, because
 //! `plugin_data` stays what nice-plug set. What each does:
 //!
 //! | function | why |
@@ -9,6 +9,7 @@
 //! | `init` | gives the editor a way to mark the project as changed: nice-plug has none for settings outside the parameters |
 //! | `activate` | makes the memory that `process` pads with, off the audio thread |
 //! | `process` | stamps the callback; shows nice-plug every declared port whatever the host connected: nice-plug reads past the host's array when there are fewer ports, and skips the plugin when a port has no memory |
+//! | `get_extension` | offers no window to a host that lacks the host's side of `clap.gui`: nice-plug would abort when asked to open one |
 //! | `on_main_thread` | asks the host to mark the project as changed, which only the main thread may |
 //! | `destroy` | frees the shim after nice-plug has freed the plugin |
 #![expect(unsafe_code, reason = "the CLAP interface is C: pointers in, pointers out")]
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use clap_sys::audio_buffer::clap_audio_buffer;
 use clap_sys::entry::clap_plugin_entry;
+use clap_sys::ext::gui::CLAP_EXT_GUI;
 use clap_sys::ext::params::{CLAP_EXT_PARAMS, clap_plugin_params};
 use clap_sys::ext::state::{CLAP_EXT_STATE, clap_host_state};
 use clap_sys::factory::plugin_factory::{CLAP_PLUGIN_FACTORY_ID, clap_plugin_factory};
@@ -112,6 +114,8 @@ struct Shim {
     host: HostPointer,
     seam: Arc<Seam>,
     project_changed: Arc<AtomicBool>,
+    /// Whether the host has its side of `clap.gui`, known after `init`.
+    host_has_windows: AtomicBool,
     /// Only ever tried, never waited for: `activate` and `process` do not overlap unless the host breaks the rules.
     padding: Mutex<Padding>,
 }
@@ -131,6 +135,7 @@ impl Shim {
                 destroy: Some(Self::destroy),
                 activate: Some(Self::activate),
                 process: Some(Self::process),
+                get_extension: Some(Self::get_extension),
                 on_main_thread: Some(Self::on_main_thread),
                 ..inner
             },
@@ -138,6 +143,7 @@ impl Shim {
             host,
             seam,
             project_changed: Arc::default(),
+            host_has_windows: AtomicBool::new(false),
             padding: Mutex::default(),
         });
         Box::into_raw(shim).cast::<clap_plugin>().cast_const()
@@ -155,6 +161,7 @@ impl Shim {
         // SAFETY: the host calls with the plugin that it was given.
         let Some(shim) = (unsafe { Self::of(plugin) }) else { return false };
         let host = shim.host;
+        shim.host_has_windows.store(!host.extension(CLAP_EXT_GUI).is_null(), Ordering::Relaxed);
         let project_changed = Arc::clone(&shim.project_changed);
         shim.seam.set_marker(Some(Box::new(move || {
             project_changed.store(true, Ordering::Release);
@@ -257,6 +264,18 @@ impl Shim {
         status
     }
 
+    unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char) -> *const c_void {
+        // SAFETY: the host calls with the plugin that it was given.
+        let Some(shim) = (unsafe { Self::of(plugin) }) else { return null() };
+        // SAFETY: the host passes a C string or null, and null is tested first.
+        let asks_for_window = !id.is_null() && unsafe { CStr::from_ptr(id) } == CLAP_EXT_GUI;
+        if asks_for_window && !shim.host_has_windows.load(Ordering::Relaxed) {
+            return null();
+        }
+        // SAFETY: nice-plug's own function with the `plugin_data` that it set.
+        shim.inner.get_extension.map_or(null(), |get_extension| unsafe { get_extension(plugin, id) })
+    }
+
     unsafe extern "C" fn on_main_thread(plugin: *const clap_plugin) {
         // SAFETY: the host calls with the plugin that it was given.
         let Some(shim) = (unsafe { Self::of(plugin) }) else { return };
@@ -317,18 +336,22 @@ impl HostPointer {
         }
     }
 
-    /// On the main thread only, after `init`.
+    /// On the main thread only, not before `init`.
     fn mark_dirty(self) {
-        // SAFETY: valid, as `new` was promised; what the host returns for this name is this struct or null.
-        let state = unsafe {
-            (*self.0).get_extension.and_then(|get_extension| {
-                get_extension(self.0, CLAP_EXT_STATE.as_ptr()).cast::<clap_host_state>().as_ref()
-            })
-        };
+        // SAFETY: what the host returns for this name is this struct or null.
+        let state = unsafe { self.extension(CLAP_EXT_STATE).cast::<clap_host_state>().as_ref() };
         if let Some(mark_dirty) = state.and_then(|state| state.mark_dirty) {
             // SAFETY: the host's own function and pointer, on the main thread.
             unsafe { mark_dirty(self.0) };
         }
+    }
+
+    /// Not before `init`. Null for what the host does not have.
+    fn extension(self, id: &CStr) -> *const c_void {
+        // SAFETY: valid, as `new` was promised.
+        let get_extension = unsafe { (*self.0).get_extension };
+        // SAFETY: the host's own function and pointer.
+        get_extension.map_or(null(), |get_extension| unsafe { get_extension(self.0, id.as_ptr()) })
     }
 }
 

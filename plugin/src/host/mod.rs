@@ -23,5 +23,5 @@ mod seam;
 mod vst3;
 
 pub use clap::clap_entry;
-pub(crate) use seam::Seam;
+pub(crate) use seam::{Condition, Seam};
 pub use vst3::GetPluginFactory;
