@@ -19,6 +19,8 @@ shift
 
 # A room must not be joined here: the checks compare with a plugin that is alone.
 unset LOCKSTEP_INVITE
+# What nice-plug has to say; its debug builds note every event that Ardour sends at a block's very end.
+export NICE_LOG="$work/plugin.log"
 
 if [ -d "$file" ]; then
 	bundle=$file
