@@ -6,5 +6,6 @@
 
 pub mod block;
 pub mod clap;
+pub mod clock;
 pub mod location;
 pub mod vst3;

@@ -112,6 +112,8 @@ fn automation_on_every_frame_of_a_block_does_no_harm() {
     for _ in 0..20 {
         let heard = constant_through(&mut processor, &points, 1, 256);
         assert!(heard.iter().all(|sample| *sample == 1.0), "the delay moves the others, not the track");
+        // Each point is news for the editor, which a host's main thread delivers.
+        let _ = plugin.serve_requests();
     }
     plugin.deactivate(processor);
 }

@@ -73,3 +73,15 @@ fn automation_on_every_frame_of_a_block_does_no_harm() {
         assert!(heard.iter().all(|sample| *sample == 1.0), "the delay moves the others, not the track");
     }
 }
+
+/// Ardour sends automation at the frame after the block's last.
+#[test]
+fn a_point_at_the_frame_after_the_last_is_taken() {
+    let mut plugin = vst3_plugin(STEREO_CLASS);
+    plugin.set_up(setup(64)).unwrap();
+    plugin.start().unwrap();
+    let delay = plugin.parameter("Sync Delay").unwrap().id;
+    let heard = constant_through(&mut plugin, &[point(0, delay, 0.25), point(64, delay, 0.5)], 2, 64);
+    assert!(heard.iter().all(|sample| *sample == 1.0));
+    assert!((plugin.value(delay) - 0.5).abs() < 1e-6);
+}

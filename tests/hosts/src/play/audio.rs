@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use lockstep_hosts::block::{Block, Input, Output, Stereo, Transport};
 use lockstep_hosts::clap::Processor;
+use lockstep_hosts::clock;
 use lockstep_shared::time::convert::{f64_from_u64, f64_from_usize};
 use lockstep_shared::time::{LocalTime, Span};
 
@@ -12,7 +13,7 @@ use super::recording::Tap;
 use super::report::Durations;
 use super::schedule::Schedule;
 use super::source::Source;
-use crate::shell::{allocations, clock, priority};
+use crate::shell::{allocations, priority};
 
 /// Everything the audio thread owns beside the plugin's processor.
 pub(crate) struct Session {

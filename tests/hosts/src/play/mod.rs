@@ -23,6 +23,7 @@ use std::{fs, thread};
 use anyhow::{Context, Result, anyhow, ensure};
 use lockstep_hosts::block::{Automation, Input, Output, Stereo, Transport};
 use lockstep_hosts::clap::{Activation, ClapHost, Plugin, PortDirection};
+use lockstep_hosts::clock;
 use lockstep_shared::time::convert::{f64_from_u64, usize_trunc};
 use serde_json::json;
 
@@ -31,7 +32,7 @@ use self::recording::{Recorder, Tap, recording};
 use self::report::{OutputReport, Report};
 use self::schedule::Schedule;
 use self::source::{AfterEnd, Source};
-use crate::shell::{allocations, clock};
+use crate::shell::allocations;
 
 /// Main-thread rounds between two lines of progress: 250 ms.
 const ROUNDS_PER_PROGRESS: u64 = 12;

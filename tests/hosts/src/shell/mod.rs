@@ -1,5 +1,4 @@
-//! Where the operating system is: the clock, the audio thread's priority, the count of its allocations.
+//! Where the operating system is: the audio thread's priority, the count of its allocations.
 
 pub(crate) mod allocations;
-pub(crate) mod clock;
 pub(crate) mod priority;

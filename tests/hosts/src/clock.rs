@@ -7,13 +7,14 @@ use rustix::time::{Timespec, clock_gettime};
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// The instant now, in nanoseconds of `CLOCK_MONOTONIC`.
-pub(crate) fn now() -> LocalTime {
+#[must_use]
+pub fn now() -> LocalTime {
     let time = clock_gettime(ClockId::Monotonic);
     LocalTime::from_nanos(time.tv_sec * NANOS_PER_SECOND + time.tv_nsec)
 }
 
 /// Sleeps until `instant`, at once if it has passed. Wakes early only to sleep again.
-pub(crate) fn sleep_until(instant: LocalTime) {
+pub fn sleep_until(instant: LocalTime) {
     let request = Timespec {
         tv_sec: instant.nanos().div_euclid(NANOS_PER_SECOND),
         tv_nsec: instant.nanos().rem_euclid(NANOS_PER_SECOND),
@@ -22,6 +23,6 @@ pub(crate) fn sleep_until(instant: LocalTime) {
 }
 
 /// Sleeps for `span`.
-pub(crate) fn sleep(span: Span) {
+pub fn sleep(span: Span) {
     sleep_until(now() + span);
 }
