@@ -209,14 +209,10 @@ impl Runner {
 
     /// Gives up an instance that waits for the relay's address.
     fn hand_back(&mut self, leaves: u64, back: &Sender<Box<Port>>) {
-        for command in std::mem::take(&mut self.waiting) {
-            if let Command::Add { seat, port, .. } = command
-                && seat == leaves
-            {
-                let _ = back.send(port);
-            } else {
-                self.waiting.push(command);
-            }
+        let is_leaving = |command: &Command| matches!(command, Command::Add { seat, .. } if *seat == leaves);
+        let Some(place) = self.waiting.iter().position(is_leaving) else { return };
+        if let Command::Add { port, .. } = self.waiting.remove(place) {
+            let _ = back.send(port);
         }
     }
 
