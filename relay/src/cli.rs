@@ -55,7 +55,8 @@ pub struct PlaceArgs {
     /// Address and UDP port to listen on; once for IPv4 and once for IPv6 at most [default: all, port 48064].
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
-    /// Name or address of this machine as the players reach it; invites carry it [default: this machine's name].
+    /// Name or address of this machine as the players reach it; invites carry it [default: this
+    /// machine's outward address].
     #[arg(long, value_name = "HOST")]
     pub public_host: Option<String>,
 }

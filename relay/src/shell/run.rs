@@ -74,26 +74,23 @@ pub fn invite(
     })
 }
 
-/// What invites call this machine: what the admin said, else the address listened on, else the machine's name.
+/// What invites call this machine: what the admin said, else the address listened on, else the address by which the
+/// machine reaches others. A machine that reaches nobody is reached by nobody else.
 fn public_host(config: &Config, listening: &[SocketAddr]) -> String {
     if let Some(host) = &config.public_host {
         return host.clone();
     }
-    if let Some(address) = listening.iter().find(|address| !address.ip().is_unspecified()) {
-        return address.ip().to_string();
-    }
-    machine_name().unwrap_or_else(|| IpAddr::V4(Ipv4Addr::LOCALHOST).to_string())
+    let specific = listening.iter().map(SocketAddr::ip).find(|ip| !ip.is_unspecified());
+    specific.or_else(outward_address).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)).to_string()
 }
 
-#[cfg(target_os = "linux")]
-fn machine_name() -> Option<String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().to_owned();
-    (!name.is_empty() && name != "(none)").then_some(name)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn machine_name() -> Option<String> {
-    std::env::var("COMPUTERNAME").or_else(|_| std::env::var("HOSTNAME")).ok().filter(|name| !name.is_empty())
+/// The address that the routing table gives for the world outside. Connecting a UDP socket sends nothing.
+fn outward_address() -> Option<IpAddr> {
+    /// An address of nobody (RFC 5737 section 3).
+    const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(NOBODY).ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_unspecified())
 }
 
 /// Opens the sockets. Without an address given, IPv6 with IPv4, or IPv4 alone where there is no IPv6.
@@ -130,6 +127,12 @@ pub fn run(config: &Config, stats_json: Option<&Path>) -> Result<(), RunError> {
     }
     for address in &listening {
         tracing::info!(%address, "listening");
+    }
+    if config.public_host.is_none() {
+        tracing::info!(
+            host = %public_host(config, &listening),
+            "invites carry this address; where players reach this machine by another, say it with --public-host"
+        );
     }
     let settings = RelaySettings { private_key: *state.key()?.private(), rooms, seed: State::seed()? };
     let shared = Arc::new(Shared::default());
@@ -217,7 +220,10 @@ pub fn print_check(config: &Config) -> Result<(), RunError> {
     for address in config.listen_or_default() {
         print_line(&format!("listens on UDP {address}"))?;
     }
-    print_line(&format!("invites say {}", config.public_host.as_deref().unwrap_or("this machine's name")))?;
+    print_line(&format!(
+        "invites say {}",
+        config.public_host.as_deref().unwrap_or("this machine's outward address")
+    ))?;
     for room in &config.rooms {
         print_line(&format!("room {}: {} members at a time", room.name, room.members_max))?;
     }
