@@ -42,14 +42,19 @@ pub(super) fn write(path: &Path, stats: &RelayStats, shared: &Shared, seconds: f
     std::fs::rename(beside, path)
 }
 
-/// Seconds that all threads of this process have run, as the scheduler counts them; null where it does not.
+/// Seconds that all threads of this process have run, ended ones too; null where the system does not tell.
+#[cfg(unix)]
 fn cpu_seconds() -> Option<f64> {
-    let mut nanos = 0_u64;
-    for thread in std::fs::read_dir("/proc/self/task").ok()? {
-        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        nanos += text.split_whitespace().next()?.parse::<u64>().ok()?;
-    }
-    Some(lockstep_shared::time::convert::f64_from_u64(nanos) * 1e-9)
+    use lockstep_shared::time::Span;
+    use rustix::time::{ClockId, clock_gettime};
+
+    let spent = clock_gettime(ClockId::ProcessCPUTime);
+    Some(Span::from_nanos(spent.tv_sec.checked_mul(1_000_000_000)?.checked_add(spent.tv_nsec)?).secs_f64())
+}
+
+#[cfg(not(unix))]
+const fn cpu_seconds() -> Option<f64> {
+    None
 }
 
 /// Memory that the process holds; null where the system does not tell.
