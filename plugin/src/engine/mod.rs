@@ -4,6 +4,8 @@
 mod capture;
 mod lane;
 mod playback;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
