@@ -108,6 +108,7 @@ fn a_room_that_fails_tells_its_members_and_the_others_play_on() {
     assert_eq!(relay.stats().members_now, 2);
     relay.rooms[0].1.poison();
     say(&mut relay, &mut members[0], now, 0);
+    drain(&mut relay, &mut members, now);
     say(&mut relay, &mut members[1], now, 0);
     drain(&mut relay, &mut members, now);
     assert!(members[0].events.contains(&ClientEvent::Ended(LeaveReason::RoomFailed)));
@@ -159,10 +160,10 @@ fn each_is_sent_what_it_asked_for_with_its_own_gains_and_without_itself() {
     members[0].client.publish(now, Slot::GAINS, out.written());
     for _ in 0..200 {
         now = relay.grid().local(relay.grid().position(now).floor().chunk().end());
-        for (member, value) in members.iter_mut().zip([1_024, 4_096, 16_384]) {
-            say(&mut relay, member, now, value);
+        for (number, value) in [1_024, 4_096, 16_384].into_iter().enumerate() {
+            say(&mut relay, &mut members[number], now, value);
+            drain(&mut relay, &mut members, now);
         }
-        drain(&mut relay, &mut members, now);
         run(&mut relay, &mut members, now);
     }
     let last = |member: &Member| member.heard.iter().rev().take(20).copied().collect::<Vec<_>>();
