@@ -160,14 +160,7 @@ impl Relay {
         let opened = self.server.handle_datagram(now, grid, from, bytes);
         if let Some((session, elements)) = opened {
             // A member's first packet may hold audio; it is in its room from here on.
-            Self::drain_server(
-                now,
-                &mut self.server,
-                &mut self.rooms,
-                &mut self.room_of,
-                &mut self.events,
-                &mut self.stats,
-            );
+            self.drain_events(now);
             if let Some(&number) = self.room_of.get(&session) {
                 self.guard(now, number, |room| room.take_audio(session, grid, audio_of(elements)));
             }
@@ -268,26 +261,9 @@ impl Relay {
         self.grid
     }
 
-    fn drain_events(&mut self, now: LocalTime) {
-        Self::drain_server(
-            now,
-            &mut self.server,
-            &mut self.rooms,
-            &mut self.room_of,
-            &mut self.events,
-            &mut self.stats,
-        );
-    }
-
     /// Carries what happened to sessions into the rooms.
-    fn drain_server(
-        now: LocalTime,
-        server: &mut Server,
-        rooms: &mut [(String, Room)],
-        room_of: &mut BTreeMap<SessionId, usize>,
-        events: &mut VecDeque<RelayEvent>,
-        stats: &mut RelayStats,
-    ) {
+    fn drain_events(&mut self, now: LocalTime) {
+        let Self { server, rooms, room_of, events, stats, .. } = self;
         while let Some(event) = server.poll_event() {
             let session = match event {
                 ServerEvent::Joined { session, .. }
