@@ -4,7 +4,7 @@
 //! without flags listens on every address and has one room.
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lockstep_shared::session::{DEFAULT_PORT, Invite};
 use serde::Deserialize;
@@ -111,15 +111,6 @@ pub enum ConfigError {
     /// Two addresses of one family.
     #[error("listen on one address of each kind at most, IPv4 and IPv6: {0} and {1} are of the same")]
     SameFamily(SocketAddr, SocketAddr),
-}
-
-impl ConfigFile {
-    /// Reads a file.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
-        toml::from_str(&text).map_err(|error| ConfigError::Parse { path: path.to_owned(), error })
-    }
 }
 
 impl Config {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use lockstep_relay::cli::{Cli, Command, LogFormat, PlaceArgs, RunArgs};
 use lockstep_relay::config::{Config, ConfigFile, DEFAULT_ROOM};
-use lockstep_relay::shell::{logs, run};
+use lockstep_relay::shell::{file, logs, run};
 use lockstep_shared::session::Invite;
 
 fn main() -> ExitCode {
@@ -29,10 +29,10 @@ fn main() -> ExitCode {
 }
 
 fn read(place: &PlaceArgs) -> Result<ConfigFile, String> {
-    place.config.as_deref().map_or_else(
-        || Ok(ConfigFile::default()),
-        |path| ConfigFile::read(path).map_err(|error| error.to_string()),
-    )
+    place
+        .config
+        .as_deref()
+        .map_or_else(|| Ok(ConfigFile::default()), |path| file::read(path).map_err(|error| error.to_string()))
 }
 
 fn start(args: &RunArgs) -> Result<(), String> {
@@ -45,20 +45,20 @@ fn print_invite(room: &str, place: PlaceArgs) -> Result<(), String> {
     if !Invite::is_room_name(room) {
         return Err(format!("room name {room:?} must be 1 to 32 of a-z, 0-9, - and _"));
     }
-    let file = read(&place)?;
-    let named = file.rooms.iter().map(|room| room.name.as_str());
-    let known: Vec<&str> = if file.rooms.is_empty() { vec![DEFAULT_ROOM] } else { named.collect() };
+    let config = read(&place)?;
+    let named = config.rooms.iter().map(|room| room.name.as_str());
+    let known: Vec<&str> = if config.rooms.is_empty() { vec![DEFAULT_ROOM] } else { named.collect() };
     if place.config.is_some() && !known.contains(&room) {
         return Err(format!("the configuration has no room {room:?}; it has {}", known.join(", ")));
     }
     let args =
         RunArgs { place, room: vec![room.to_owned()], log_format: LogFormat::Text, ..RunArgs::default() };
-    let config = Config::new(file, args.overrides()).map_err(|error| error.to_string())?;
+    let config = Config::new(config, args.overrides()).map_err(|error| error.to_string())?;
     run::print_invite(&config, room).map_err(|error| error.to_string())
 }
 
 fn check(path: &Path) -> Result<(), String> {
-    let file = ConfigFile::read(path).map_err(|error| error.to_string())?;
-    let config = Config::new(file, RunArgs::default().overrides()).map_err(|error| error.to_string())?;
+    let config = file::read(path).map_err(|error| error.to_string())?;
+    let config = Config::new(config, RunArgs::default().overrides()).map_err(|error| error.to_string())?;
     run::print_check(&config).map_err(|error| error.to_string())
 }

@@ -71,8 +71,12 @@ fn check_introductions(tree: &Tree, findings: &mut Vec<Finding>) {
         if is_programs || is_tests_of_package {
             continue;
         }
-        let front =
-            ["mod.rs", "lib.rs", "main.rs"].iter().find_map(|name| tree.file(&format!("{folder}/{name}")));
+        // A module `name` with parts is `name/mod.rs`, or `name.rs` beside the folder `name`.
+        let beside = tree.file(&format!("{folder}.rs"));
+        let front = ["mod.rs", "lib.rs", "main.rs"]
+            .iter()
+            .find_map(|name| tree.file(&format!("{folder}/{name}")))
+            .or(beside);
         match front {
             None => findings.push(Finding::new(folder, 1, "no mod.rs says what this folder is for")),
             Some(front) if !front.text.starts_with("//!") => {
