@@ -5,6 +5,7 @@
 //! never leaves it, so pinning rooms to several such threads is a matter of which thread a session's index names.
 
 use std::net::UdpSocket;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use lockstep_shared::time::{LocalTime, Span};
 
 use super::clock;
 use super::udp::{Inbox, Outbox};
-use crate::relay::{Relay, RelayEvent, RelayStats};
+use crate::relay::{Relay, RelayEvent, RelaySettings, RelayStats};
 
 /// The longest sleep: orders to stop are looked for this often.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
@@ -44,6 +45,8 @@ pub enum Report {
     Event(RelayEvent),
     /// The counters as they stand.
     Stats(RelayStats),
+    /// The relay failed as a whole and began anew.
+    Failed,
 }
 
 /// The sockets, at most one for each address family.
@@ -90,8 +93,31 @@ impl Ports {
     }
 }
 
+/// The relay, and how to begin it anew should it fail as a whole.
+#[derive(Debug)]
+pub(super) struct Core {
+    relay: Relay,
+    settings: RelaySettings,
+}
+
+impl Core {
+    pub(super) fn new(settings: RelaySettings) -> Self {
+        Self { relay: Relay::new(settings.clone(), clock::now()), settings }
+    }
+
+    /// Runs `work` on the relay. Rooms are guarded one by one inside it; a failure outside of them begins the relay
+    /// anew, and its members come back within two seconds.
+    fn guard(&mut self, reports: &Sender<Report>, work: impl FnOnce(&mut Relay)) {
+        let relay = &mut self.relay;
+        if catch_unwind(AssertUnwindSafe(|| work(relay))).is_err() {
+            self.relay = Relay::new(self.settings.clone(), clock::now());
+            let _ = reports.send(Report::Failed);
+        }
+    }
+}
+
 /// Runs the relay on this thread until told to stop.
-pub(super) fn run(mut relay: Relay, mut ports: Ports, shared: &Shared, reports: &Sender<Report>) {
+pub(super) fn run(mut core: Core, mut ports: Ports, shared: &Shared, reports: &Sender<Report>) {
     shared.is_realtime.store(ask_for_realtime(), Ordering::Relaxed);
     let mut inbox = Inbox::new();
     let mut stats_due = LocalTime::ZERO;
@@ -102,36 +128,48 @@ pub(super) fn run(mut relay: Relay, mut ports: Ports, shared: &Shared, reports: 
                     break;
                 }
                 for (from, datagram) in inbox.datagrams() {
-                    relay.handle_datagram(clock::now(), from, datagram);
-                    ports.drain(&mut relay, reports);
+                    core.guard(reports, |relay| {
+                        relay.handle_datagram(clock::now(), from, datagram);
+                        ports.drain(relay, reports);
+                        // However many datagrams wait, a deadline waits for one of them at most.
+                        keep_deadline(relay, &mut ports, shared, reports);
+                    });
                 }
                 ports.flush();
             }
         }
+        core.guard(reports, |relay| keep_deadline(relay, &mut ports, shared, reports));
+        ports.flush();
         let now = clock::now();
-        let due = relay.poll_timeout();
-        if due <= now {
-            if due > LocalTime::ZERO && now - due > LATE_FROM {
-                shared.late_wakes.fetch_add(1, Ordering::Relaxed);
-            }
-            relay.handle_timeout(now);
-            ports.drain(&mut relay, reports);
-            ports.flush();
-        }
         if now >= stats_due {
             stats_due = now + STATS_EVERY;
             shared.unsent.store(ports.unsent(), Ordering::Relaxed);
-            let _ = reports.send(Report::Stats(relay.stats()));
+            let _ = reports.send(Report::Stats(core.relay.stats()));
         }
         if shared.stop.load(Ordering::Relaxed) {
-            relay.stop(clock::now());
-            ports.drain(&mut relay, reports);
+            core.guard(reports, |relay| {
+                relay.stop(clock::now());
+                ports.drain(relay, reports);
+            });
             ports.flush();
-            let _ = reports.send(Report::Stats(relay.stats()));
+            let _ = reports.send(Report::Stats(core.relay.stats()));
             return;
         }
-        wait(&ports.sockets, clock::now().duration_until(relay.poll_timeout()).min(SLEEP_MAX));
+        wait(&ports.sockets, clock::now().duration_until(core.relay.poll_timeout()).min(SLEEP_MAX));
     }
+}
+
+/// Does what is due, if anything is.
+fn keep_deadline(relay: &mut Relay, ports: &mut Ports, shared: &Shared, reports: &Sender<Report>) {
+    let (now, due) = (clock::now(), relay.poll_timeout());
+    if due > now {
+        return;
+    }
+    if due > LocalTime::ZERO && now - due > LATE_FROM {
+        shared.late_wakes.fetch_add(1, Ordering::Relaxed);
+    }
+    relay.handle_timeout(now);
+    ports.drain(relay, reports);
 }
 
 /// Asks the system to run this thread before all ordinary ones; whether it does.

@@ -11,11 +11,11 @@ use lockstep_shared::session::{DEFAULT_PORT, Invite};
 use lockstep_shared::time::{LocalTime, Span};
 use thiserror::Error;
 
-use super::media::{Ports, Report, Shared};
+use super::media::{Core, Ports, Report, Shared};
 use super::state::{State, StateError};
 use super::{clock, logs, media, signals, stats, udp};
 use crate::config::Config;
-use crate::relay::{Relay, RelaySettings, RelayStats, RoomSettings};
+use crate::relay::{RelaySettings, RelayStats, RoomSettings};
 
 /// How often the counters' file is written.
 const STATS_EVERY: Span = Span::from_millis(1_000);
@@ -137,13 +137,13 @@ pub fn run(config: &Config, stats_json: Option<&Path>) -> Result<(), RunError> {
     let settings = RelaySettings { private_key: *state.key()?.private(), rooms, seed: State::seed()? };
     let shared = Arc::new(Shared::default());
     signals::listen(&shared).map_err(|error| RunError::System { what: "a signal handler", error })?;
-    let relay = Relay::new(settings, clock::now());
+    let core = Core::new(settings);
     let (reports, inbox) = channel();
     let media = {
         let shared = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("media".into())
-            .spawn(move || media::run(relay, Ports::new(sockets), &shared, &reports))
+            .spawn(move || media::run(core, Ports::new(sockets), &shared, &reports))
             .map_err(|error| RunError::System { what: "a thread for media", error })?
     };
     let mut latest = RelayStats::default();
@@ -152,6 +152,9 @@ pub fn run(config: &Config, stats_json: Option<&Path>) -> Result<(), RunError> {
     loop {
         match inbox.recv_timeout(Duration::from_millis(250)) {
             Ok(Report::Event(event)) => logs::write(&event),
+            Ok(Report::Failed) => {
+                tracing::error!("the relay failed and began anew; its members come back; please report this");
+            }
             Ok(Report::Stats(stats)) => {
                 latest = stats;
                 if !told_of_scheduling {
