@@ -13,7 +13,7 @@ use std::time::Duration;
 use lockstep_shared::time::{LocalTime, Span};
 
 use super::clock;
-use super::udp::{Inbox, Outbox};
+use super::udp::{BATCH, Inbox, Outbox};
 use crate::relay::{Relay, RelayEvent, RelaySettings, RelayStats};
 
 /// The longest sleep: orders to stop are looked for this often.
@@ -124,9 +124,7 @@ pub(super) fn run(mut core: Core, mut ports: Ports, shared: &Shared, reports: &S
     loop {
         for number in 0..ports.sockets.len() {
             for _ in 0..BATCHES {
-                if inbox.receive(&ports.sockets[number]) == 0 {
-                    break;
-                }
+                let received = inbox.receive(&ports.sockets[number]);
                 for (from, datagram) in inbox.datagrams() {
                     core.guard(reports, |relay| {
                         relay.handle_datagram(clock::now(), from, datagram);
@@ -136,6 +134,10 @@ pub(super) fn run(mut core: Core, mut ports: Ports, shared: &Shared, reports: &S
                     });
                 }
                 ports.flush();
+                // Fewer than a batch: the socket was emptied, and asking again would cost a call to learn it.
+                if received < BATCH {
+                    break;
+                }
             }
         }
         core.guard(reports, |relay| keep_deadline(relay, &mut ports, shared, reports));
