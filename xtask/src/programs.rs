@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result};
 
 use crate::install::{Need, ensure};
-use crate::shell::{cargo, typed};
+use crate::shell::{cargo, stream, typed};
 
 /// Run a simulated session.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,6 +40,8 @@ pub(crate) fn sim(options: &SimOptions) -> Result<ExitCode> {
 }
 
 pub(crate) fn bench(options: &BenchOptions) -> Result<ExitCode> {
+    // Some tables start the relay that lies beside the bench.
+    stream(&mut cargo(["build", "--quiet", "--release", "--package", "lockstep-relay"]))?;
     let mut bench = program("lockstep-bench");
     bench.arg(&options.name);
     if let Some(file) = &options.json {

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -78,4 +78,10 @@ pub(crate) fn is_on_path(program: &str) -> bool {
 #[expect(clippy::disallowed_methods, reason = "the build script's only clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The one place of this program that waits.
+#[expect(clippy::disallowed_methods, reason = "the build script's only wait")]
+pub(crate) fn wait(duration: Duration) {
+    std::thread::sleep(duration);
 }

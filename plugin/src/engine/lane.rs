@@ -16,7 +16,7 @@ use crate::wiring::LaneGauges;
 const WATCH_CHUNKS: u32 = 32;
 /// Moves of at least this are faded, smaller ones glide: 10 ms.
 const FADE_FROM_FRAMES: f64 = 480.0;
-/// Beyond the lateness that one chunk in a thousand exceeds: 0.17 ms, half a glide's noise.
+/// Beyond what the target asks for: 0.17 ms, for what changes until it is asked again.
 const MARGIN_FRAMES: f64 = 8.0;
 /// Output frames over which a lane fades in or out.
 const FADE_OUTPUT_FRAMES: usize = 480;
@@ -95,10 +95,15 @@ impl Lane {
     /// The delay that the network and the blocks ask for, in grid frames.
     ///
     /// A chunk is in time if the block before did not need it. Whatever the blocks, that holds if it arrived before
-    /// its delay was over: so much the network asks for. Where the blocks keep step with the chunks, less is enough:
-    /// the latest start that was ever seen of a block that could play a chunk.
-    pub(super) fn automatic_delay_frames(&self) -> f64 {
-        self.network.target_frames().min(self.phase.frames()) + MARGIN_FRAMES
+    /// its delay was over: so much the network asks for. While the blocks keep step with the chunks (the device is
+    /// held to the grid), the latest start that was ever seen of a block that could play a chunk says it exactly, and
+    /// often less; it is believed unless a stall is in it.
+    fn automatic_delay_frames(&self, block: &Segment) -> f64 {
+        let network = self.network.target_frames();
+        let latest_start = self.phase.frames();
+        let is_held = (block.step - 1.0).abs() < f64::EPSILON;
+        let is_believed = is_held && latest_start <= network + STALL_FRAMES;
+        MARGIN_FRAMES + if is_believed { latest_start } else { network }
     }
 
     /// Whether the lane plays.
@@ -114,9 +119,9 @@ impl Lane {
     /// Moves the delay to the automatic one and `user_frames` beyond it.
     ///
     /// Real-time: yes. Bound: constant.
-    pub(super) fn steer(&mut self, user_frames: f64) {
+    pub(super) fn steer(&mut self, block: &Segment, user_frames: f64) {
         // Whole frames: while the clocks agree exactly, what is heard is what was sent, bit for bit.
-        let mut wanted = [self.automatic_delay_frames().ceil(), user_frames.round()];
+        let mut wanted = [self.automatic_delay_frames(block).ceil(), user_frames.round()];
         match self.stage {
             Stage::Watching(seen) if seen >= WATCH_CHUNKS => {
                 self.stage = Stage::Playing;
@@ -162,6 +167,8 @@ impl Lane {
     }
 }
 
+/// A block that began so much later than the network explains was stalled: a chunk's length.
+const STALL_FRAMES: f64 = 64.0;
 /// Less delay is worth a glide if it is at least so much less: 0.25 ms.
 const WORTH_FRAMES: f64 = 12.0;
 /// Chunks of half the memory for the latest start: 30 s.

@@ -84,7 +84,7 @@ impl Playback {
             f64::from(controls.sync_delay_ms.clamp(0.0, 5_000.0)) * f64::from(GRID_RATE) / 1_000.0;
         for (lane, shown) in self.lanes.iter_mut().zip(&gauges.lanes) {
             let delay = lane.as_deref_mut().map(|lane| {
-                lane.steer(user_frames);
+                lane.steer(segment, user_frames);
                 if lane.plays() { lane.delay_frames() } else { f64::NAN }
             });
             let delay_ms = delay.unwrap_or(f64::NAN) * 1_000.0 / f64::from(GRID_RATE);

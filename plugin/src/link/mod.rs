@@ -26,6 +26,7 @@ use crate::engine::RoomMode;
 use crate::wiring::{MIX_LANE, STRIP_LANES};
 pub use port::Port;
 use port::Resync;
+pub use report::Played;
 
 /// The longest wait between two looks at the rings while an instance is active: what a chunk waits at most for its
 /// datagram.

@@ -12,7 +12,39 @@ use super::{Link, PortId, Standing};
 use crate::status::{LinkState, MemberStatus, Status, StripStatus};
 use crate::wiring::{Gauges, LaneGauges, LaneNumber, STRIP_LANES};
 
+/// A strip that plays, in figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Played {
+    /// Its name.
+    pub strip: String,
+    /// From the sender's input to this output.
+    pub delay_ms: f64,
+    /// Chunks played.
+    pub present: u64,
+    /// Chunks concealed.
+    pub concealed: u64,
+    /// The rate of the interface that plays it against the grid.
+    pub drift_ppm: f64,
+}
+
 impl Link {
+    /// Every strip that plays in this process.
+    pub fn played(&self) -> impl Iterator<Item = Played> {
+        self.ports.values().flat_map(|port| {
+            port.playing().map(|(lane, strip)| {
+                let shown = &port.end.gauges.lanes[lane.0];
+                let named = self.roster.strips.iter().find(|known| known.id == strip);
+                Played {
+                    strip: named.map_or_else(String::new, |known| known.name.clone()),
+                    delay_ms: shown.delay_ms.load(Ordering::Relaxed),
+                    present: shown.present.load(Ordering::Relaxed),
+                    concealed: shown.concealed.load(Ordering::Relaxed),
+                    drift_ppm: port.end.gauges.drift_ppm.load(Ordering::Relaxed),
+                }
+            })
+        })
+    }
+
     /// What the editor of this instance shows, given the room. Peaks are taken: each status shows those since the
     /// last.
     #[must_use]

@@ -2,6 +2,7 @@
 
 pub mod clock;
 mod invites;
+mod journal;
 mod member;
 mod process;
 mod thread;

@@ -10,6 +10,7 @@ use lockstep_shared::session::{ClientSettings, Invite};
 use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
 
+use super::journal::Journal;
 use super::{clock, member, wait};
 use crate::link::{Link, LinkSettings, Port, PortId};
 use crate::status::{LinkState, Status};
@@ -117,6 +118,7 @@ impl Runner {
         }
         let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
         let mut status_due = clock::now();
+        let mut journal = Journal::from_environment();
         loop {
             loop {
                 match self.inbox.try_recv() {
@@ -139,6 +141,7 @@ impl Runner {
             link.handle_timeout(clock::now());
             send_all(&socket, &mut link, &mut buffer);
             let now = clock::now();
+            journal.write(now, &link);
             if now >= status_due {
                 status_due = now + STATUS_EVERY;
                 let members = link.members();

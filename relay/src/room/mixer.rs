@@ -1,7 +1,7 @@
 //! The mix of a room: every strip summed once a chunk, and each listener's own left out.
 //!
 //! A chunk is mixed as soon as every strip that plays has it, and at the latest when the slowest of them usually
-//! has it (its 99.9 % lateness, at most [`WAIT_MAX`] after the chunk's end): a chunk that is later is left out
+//! has it (its jitter target, at most [`WAIT_MAX`] after the chunk's end): a chunk that is later is left out
 //! and faded over, so that one bad link costs its owner and not the room.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use super::strip::{MIXED_CHUNKS, Strip, slot};
 
 /// The longest that a mix waits for a chunk after its end: 150 ms.
 const WAIT_MAX: Frames = Frames(7_200);
-/// Beyond the lateness that one chunk in a thousand exceeds: 0.5 ms.
+/// Beyond what the slowest strip's target asks for: 0.5 ms.
 const MARGIN_FRAMES: f64 = 24.0;
 
 #[derive(Debug)]

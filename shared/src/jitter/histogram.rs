@@ -59,24 +59,31 @@ impl LatenessHistogram {
         }
     }
 
-    /// The least lateness, in frames, that at most `rate` of the weight exceeds: the upper edge of a bin, 200 ms
-    /// if it lies beyond all of them. None while nothing is known.
+    /// The delay that is cheapest, if a chunk that comes too late costs as much as `late_cost_frames` of delay for
+    /// every chunk: the minimum of `delay + late_cost_frames x P(later than delay)` over the upper edges of bins.
+    /// A history of less weight than `least_weight` counts as that much, so that the first chunks of all do not
+    /// speak for the network. None while nothing is known.
     ///
-    /// Real-time: yes. Bound: two additions for each bin up to the latest observation.
+    /// A steady spread is paid for in full as long as it is narrower than the cost; a rare spike is not, however late.
+    ///
+    /// Real-time: yes. Bound: a few additions for each bin up to the latest observation.
     #[must_use]
-    pub fn quantile_frames(&self, rate: f64) -> Option<f64> {
+    pub fn cheapest_frames(&self, late_cost_frames: f64, least_weight: f64) -> Option<f64> {
         let total: f64 = self.weights[..=self.highest].iter().copied().map(f64::from).sum();
         if total <= 0.0 {
             return None;
         }
-        let (mut bin, mut later) = (self.highest, 0.0);
-        loop {
-            later += f64::from(self.weights[bin]);
-            if later > rate * total || bin == 0 {
-                return Some(f64_from_usize((bin + 1).min(BINS)) * BIN_FRAMES);
+        let late_cost = late_cost_frames / total.max(least_weight);
+        let (mut later, mut cheapest) = (0.0, (f64::INFINITY, 0.0));
+        for bin in (0..=self.highest).rev() {
+            let edge = f64_from_usize((bin + 1).min(BINS)) * BIN_FRAMES;
+            let cost = edge + late_cost * later;
+            if cost <= cheapest.0 {
+                cheapest = (cost, edge);
             }
-            bin -= 1;
+            later += f64::from(self.weights[bin]);
         }
+        Some(cheapest.1)
     }
 }
 
@@ -86,16 +93,18 @@ mod tests {
 
     use super::*;
 
+    const COST: f64 = 19_200.0;
+
     #[test]
     fn nothing_is_known_before_the_first_and_again_long_after_the_last() {
         let mut histogram = LatenessHistogram::new(100);
-        assert_eq!(histogram.quantile_frames(0.001), None);
+        assert_eq!(histogram.cheapest_frames(COST, 1.0), None);
         histogram.observe(f64::NAN);
-        assert_eq!(histogram.quantile_frames(0.001), None);
+        assert_eq!(histogram.cheapest_frames(COST, 1.0), None);
         histogram.observe(1.0);
-        assert_eq!(histogram.quantile_frames(0.001), Some(BIN_FRAMES));
+        assert_eq!(histogram.cheapest_frames(COST, 1.0), Some(BIN_FRAMES));
         histogram.fade(2_000);
-        assert_eq!(histogram.quantile_frames(0.001), None);
+        assert_eq!(histogram.cheapest_frames(COST, 1.0), None);
     }
 
     #[test]
@@ -105,22 +114,39 @@ mod tests {
         {
             let mut histogram = LatenessHistogram::new(10);
             histogram.observe(lateness);
-            assert_eq!(histogram.quantile_frames(0.001), Some(edge), "{lateness}");
+            assert_eq!(histogram.cheapest_frames(COST, 1.0), Some(edge), "{lateness}");
         }
+    }
+
+    #[test]
+    fn one_early_outlier_does_not_speak_for_the_network() {
+        let mut histogram = LatenessHistogram::new(3_000);
+        (0..31).for_each(|_| histogram.observe(100.0));
+        histogram.observe(2_000.0);
+        assert!(histogram.cheapest_frames(COST, 750.0).is_some_and(|frames| frames < 110.0));
     }
 
     proptest! {
         #[test]
-        fn the_quantile_is_the_sorted_one_to_a_bin(
-            mut lateness in prop::collection::vec(0.0..9_000.0_f64, 1..400), rate in 0.0..0.5_f64,
+        fn no_other_delay_is_cheaper(
+            lateness in prop::collection::vec(0.0..9_000.0_f64, 1..400), cost in 0.0..50_000.0_f64,
         ) {
             let mut histogram = LatenessHistogram::new(1_000);
             lateness.iter().for_each(|frames| histogram.observe(*frames));
-            lateness.sort_by(f64::total_cmp);
-            let allowed = usize_trunc(rate * f64_from_usize(lateness.len()) + 1e-9);
-            let sorted = lateness[lateness.len() - 1 - allowed];
-            let quantile = histogram.quantile_frames(rate).unwrap();
-            prop_assert!(quantile >= sorted && quantile - sorted <= BIN_FRAMES + 1e-9, "{quantile} for {sorted}");
+            let total = f64_from_usize(lateness.len());
+            // What falls into a bin is late for every delay below the bin's upper edge.
+            let edges: Vec<f64> = lateness
+                .iter()
+                .map(|frames| f64_from_usize(usize_trunc(frames / BIN_FRAMES) + 1) * BIN_FRAMES)
+                .collect();
+            let price = |delay: f64| {
+                let late = edges.iter().filter(|edge| **edge > delay + 1e-6).count();
+                delay + cost * f64_from_usize(late) / total
+            };
+            let cheapest = histogram.cheapest_frames(cost, 1.0).unwrap();
+            for edge in &edges {
+                prop_assert!(price(cheapest) <= price(*edge) + 1e-6, "{cheapest} against {edge}");
+            }
         }
     }
 }

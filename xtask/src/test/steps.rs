@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::bundle::{self, Profile};
 use crate::install::{Need, ensure, python, shown};
+use crate::jam;
 use crate::shell::{capture, cargo, command, is_on_path, root, stream, target};
 use crate::tidy::{self, PureBuild};
 
@@ -45,6 +46,7 @@ pub(super) const ALL: &[Step] = &[
         run: foreign,
     },
     Step { name: "realtime", about: "the audio thread under RealtimeSanitizer", run: realtime },
+    Step { name: "jam", about: "two players make music for a few seconds", run: short_jam },
 ];
 
 fn install() -> Result<Outcome> {
@@ -157,6 +159,11 @@ fn sanitizer_library() -> Result<PathBuf> {
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .find(|path| path.to_string_lossy().ends_with("_rt.rtsan.a"))
         .with_context(|| format!("this toolchain brings no RealtimeSanitizer in {}", folder.display()))
+}
+
+fn short_jam() -> Result<Outcome> {
+    jam::run_short()?;
+    Ok(Outcome::Passed)
 }
 
 fn passed(command: &mut Command) -> Result<Outcome> {

@@ -1,0 +1,109 @@
+//! The jam in pictures.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use plotters::prelude::*;
+
+use super::report::{HeardReport, PlayerReport, Report};
+use crate::install::shown;
+use crate::numbers::f64_from_usize;
+
+const WIDTH: u32 = 1_400;
+const ROW: u32 = 220;
+const FONT: &str = "sans-serif";
+const TEXT: (&str, i32) = (FONT, 18);
+
+/// What was sent over what was heard: 20 ms from the middle, for each player and each other.
+pub(super) fn sent_and_received(report: &Report, path: &Path) -> Result<()> {
+    let rows: Vec<(&PlayerReport, &HeardReport)> = pairs(report).collect();
+    draw(path, u32::try_from(rows.len()).unwrap_or(1), |areas| {
+        for (area, (player, heard)) in areas.iter().zip(&rows) {
+            let [sent, received] = &heard.overlay;
+            let peak = sent.iter().chain(received).fold(1e-4_f32, |peak, sample| peak.max(sample.abs()));
+            let mut chart = ChartBuilder::on(area)
+                .caption(format!("{} hears {}: sent (blue), heard (red)", player.name, heard.from), TEXT)
+                .margin(6)
+                .x_label_area_size(26)
+                .y_label_area_size(60)
+                .build_cartesian_2d(0.0..20.0, -f64::from(peak)..f64::from(peak))?;
+            chart.configure_mesh().x_desc("ms").label_style((FONT, 14)).draw()?;
+            for (samples, colour, width) in [(sent, BLUE, 4), (received, RED, 1)] {
+                let points = samples
+                    .iter()
+                    .enumerate()
+                    .map(|(n, sample)| (f64_from_usize(n) / 48.0, f64::from(*sample)));
+                chart.draw_series(LineSeries::new(points, colour.stroke_width(width)))?;
+            }
+        }
+        Ok(())
+    })
+    .map_err(|error| anyhow!("{}: {error}", shown(path)))
+}
+
+/// The delay of every strip over the time of the jam.
+pub(super) fn delay_over_time(report: &Report, path: &Path) -> Result<()> {
+    let players: Vec<&PlayerReport> = report.players.iter().collect();
+    draw(path, u32::try_from(players.len()).unwrap_or(1), |areas| {
+        for (area, player) in areas.iter().zip(&players) {
+            let points = |heard: &HeardReport| -> Vec<(f64, f64)> {
+                let windows = heard.windows.iter();
+                windows.map(|window| (window.heard_frame / 48_000.0, window.lag_seconds * 1e3)).collect()
+            };
+            let all: Vec<(f64, f64)> = player.heard.iter().flat_map(points).collect();
+            let end = all.iter().map(|point| point.0).fold(1.0, f64::max);
+            let lowest = all.iter().map(|point| point.1).fold(f64::INFINITY, f64::min).min(1e3);
+            let highest = all.iter().map(|point| point.1).fold(0.0, f64::max);
+            let mut chart = ChartBuilder::on(area)
+                .caption(
+                    format!("{}, blocks of {} frames: delay of the others", player.name, player.block_frames),
+                    TEXT,
+                )
+                .margin(6)
+                .x_label_area_size(26)
+                .y_label_area_size(60)
+                .build_cartesian_2d(0.0..end, (lowest - 0.5).max(0.0)..highest + 0.5)?;
+            chart.configure_mesh().x_desc("s").y_desc("ms").label_style((FONT, 14)).draw()?;
+            for (number, heard) in player.heard.iter().enumerate() {
+                let colour = Palette99::pick(number);
+                chart
+                    .draw_series(LineSeries::new(points(heard), colour.stroke_width(2)))?
+                    .label(&heard.from)
+                    .legend(move |(x, y)| {
+                        PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2))
+                    });
+            }
+            chart.configure_series_labels().label_font((FONT, 14)).background_style(WHITE).draw()?;
+        }
+        Ok(())
+    })
+    .map_err(|error| anyhow!("{}: {error}", shown(path)))
+}
+
+fn pairs(report: &Report) -> impl Iterator<Item = (&PlayerReport, &HeardReport)> {
+    report.players.iter().flat_map(|player| player.heard.iter().map(move |heard| (player, heard)))
+}
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
+
+/// Draws rows of equal height; the font comes with this program.
+fn draw(
+    path: &Path,
+    rows: u32,
+    paint: impl FnOnce(&[Area<'_>]) -> Result<(), Box<dyn std::error::Error>>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    plotters::style::register_font(FONT, FontStyle::Normal, dejavu::sans::regular())
+        .map_err(|_| "the font that comes with this program is damaged")?;
+    let (width, height) = (WIDTH, ROW * rows.max(1));
+    let mut pixels = vec![0; usize::try_from(width * height * 3)?];
+    {
+        let root = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        root.fill(&WHITE)?;
+        paint(&root.split_evenly((usize::try_from(rows.max(1))?, 1)))?;
+        root.present()?;
+    }
+    let mut encoder = png::Encoder::new(std::fs::File::create(path)?, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header()?.write_image_data(&pixels)?;
+    Ok(())
+}

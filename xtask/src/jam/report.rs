@@ -1,0 +1,204 @@
+//! What a jam measured, as JSON and in words.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+
+use super::analysis::{Figures, Measured, SETTLING_SECONDS, measure as measure_pair};
+use super::audio::Stereo;
+use super::delay::{Comparison, Recording, Window};
+use super::interpolation::Sinc;
+use super::journal::Journal;
+use super::players::Ended;
+use super::relay::RelayFigures;
+use crate::install::shown;
+use crate::numbers::i64_round;
+
+/// Everything.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) players: Vec<PlayerReport>,
+    pub(super) relay: RelayFigures,
+}
+
+/// One player: what its host and its plugin did, and what it heard.
+#[derive(Debug, Serialize)]
+pub(super) struct PlayerReport {
+    pub(super) name: String,
+    pub(super) block_frames: u32,
+    /// The error of its audio clock, as it was set up.
+    pub(super) device_ppm: f64,
+    /// How the system scheduled its audio thread.
+    pub(super) priority: String,
+    /// Audio callbacks that the machine began too late.
+    pub(super) wakes_late: u64,
+    pub(super) process_us_p50: f64,
+    pub(super) process_us_p99: f64,
+    pub(super) allocations_in_process: u64,
+    pub(super) heard: Vec<HeardReport>,
+}
+
+/// One remote strip of a player.
+#[derive(Debug, Serialize)]
+pub(super) struct HeardReport {
+    /// Whose.
+    pub(super) from: String,
+    /// On which strip output, from 1.
+    pub(super) output: usize,
+    #[serde(flatten)]
+    pub(super) figures: Figures,
+    /// Chunks that the plugin had to conceal, in a million, by its own count.
+    pub(super) concealed_ppm: f64,
+    /// How far the receiver's interface is off, as it was set up, and as its plugin measured it.
+    pub(super) drift_ppm_true: f64,
+    pub(super) drift_ppm_estimated: f64,
+    #[serde(skip)]
+    pub(super) windows: Vec<Window>,
+    /// A short piece from the middle: what was sent at the gain it was heard with, and what was heard.
+    #[serde(skip)]
+    pub(super) overlay: [Vec<f32>; 2],
+}
+
+/// Frames of the piece that the picture shows: 20 ms.
+const OVERLAY_FRAMES: usize = 960;
+
+/// Compares what everybody heard with what the others sent.
+pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
+    let sinc = Sinc::new();
+    let sent = ended
+        .iter()
+        .map(|player| recording(player, &player.plan.part))
+        .collect::<Result<Vec<Recording>>>()?;
+    let mut players = Vec::new();
+    for (number, player) in ended.iter().enumerate() {
+        let journal = Journal::read(&player.plan.journal)?;
+        let others: Vec<usize> = (0..ended.len()).filter(|other| *other != number).collect();
+        let mut heard = Vec::new();
+        for output in 1..=others.len() {
+            let strip = recording(player, &player.plan.strips.join(format!("strip-{output}.wav")))?;
+            let best = others
+                .iter()
+                .map(|other| (*other, Comparison::new(&sent[*other], &strip, &sinc).likeness()))
+                .max_by(|(_, one), (_, other)| one.likeness.total_cmp(&other.likeness));
+            let Some((other, likeness)) = best else { continue };
+            if !likeness.is_same_sound() {
+                continue;
+            }
+            let from = &ended[other].plan.name;
+            let nanos_of = |frame: f64| strip.anchor_ns + i64_round(frame / strip.rate_hz * 1e9);
+            // A host's frame counts from the call for its block, the plugin's from the end of it: a block earlier.
+            let blocks_ms = block_ms(player) - block_ms(&ended[other]);
+            let commanded = |frame: f64| Some(journal.delay_ms_at(from, nanos_of(frame))? + blocks_ms);
+            let Some(Measured { figures, windows }) = measure_pair(&sent[other], &strip, &sinc, commanded)
+            else {
+                continue;
+            };
+            let settled = nanos_of((figures.heard_after_seconds + SETTLING_SECONDS) * strip.rate_hz);
+            let concealed_ppm =
+                journal.concealed_ppm(from, settled).context("the plugin's journal ends early")?;
+            let drift_ppm_estimated = journal.drift_ppm().context("the plugin's journal is empty")?;
+            let middle = strip.sound.frames() / 2;
+            let gain = 10.0_f64.powf(figures.gain_db / 20.0);
+            let lag = windows.get(windows.len() / 2).map_or(0.0, |window| window.lag_seconds);
+            let overlay =
+                Comparison::new(&sent[other], &strip, &sinc).overlay(middle, OVERLAY_FRAMES, lag, gain);
+            heard.push(HeardReport {
+                from: from.clone(),
+                output,
+                figures,
+                concealed_ppm,
+                drift_ppm_true: player.host.ppm,
+                drift_ppm_estimated,
+                windows,
+                overlay,
+            });
+        }
+        let host = &player.host;
+        players.push(PlayerReport {
+            name: player.plan.name.clone(),
+            block_frames: host.block,
+            device_ppm: host.ppm,
+            priority: host.priority.clone(),
+            wakes_late: host.wakes_late,
+            process_us_p50: host.process_us_p50,
+            process_us_p99: host.process_us_p99,
+            allocations_in_process: host.allocations_in_process,
+            heard,
+        });
+    }
+    Ok(Report { players, relay })
+}
+
+fn block_ms(player: &Ended) -> f64 {
+    f64::from(player.host.block) / player.host.device_rate_hz * 1e3
+}
+
+fn recording(player: &Ended, file: &Path) -> Result<Recording> {
+    Ok(Recording {
+        sound: Stereo::read(file)?,
+        anchor_ns: player.host.anchor_monotonic_ns,
+        rate_hz: player.host.device_rate_hz,
+        frames: player.host.frames,
+    })
+}
+
+impl Report {
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, serde_json::to_string_pretty(self)? + "\n")
+            .with_context(|| format!("cannot write {}", shown(path)))
+    }
+
+    /// The report as a table for people.
+    pub(super) fn summary(&self) -> String {
+        let mut text = String::from(
+            "\n    hears        from          delay ms (p99)  off by us   concealed ppm   drift ppm (true)   snr dB\n",
+        );
+        for player in &self.players {
+            for heard in &player.heard {
+                let Figures { latency_ms_median, latency_ms_p99, alignment_error_us_p99, snr_db, .. } =
+                    heard.figures;
+                let HeardReport { concealed_ppm, drift_ppm_true, drift_ppm_estimated, .. } = heard;
+                let _ = writeln!(
+                    text,
+                    "    {:<12} {:<12} {latency_ms_median:>8.2} ({latency_ms_p99:>5.2}) {alignment_error_us_p99:>10.1} \
+                     {concealed_ppm:>15.0} {drift_ppm_estimated:>9.1} ({drift_ppm_true:>6.1}) {snr_db:>8.1}",
+                    player.name, heard.from,
+                );
+            }
+        }
+        let relay = &self.relay;
+        let slowest = self.players.iter().map(|player| player.process_us_p99).fold(0.0, f64::max);
+        let allocations: u64 = self.players.iter().map(|player| player.allocations_in_process).sum();
+        let _ = write!(
+            text,
+            "\n    relay: {:.3} CPU-s a second, {} datagrams in, {} out, {:.1} MiB.\n    plugin: at most {slowest:.0} us \
+             a block (p99), {allocations} allocations on the audio thread.\n",
+            relay.cpu_seconds_per_second, relay.datagrams_in, relay.datagrams_out, relay.resident_mib,
+        );
+        text
+    }
+
+    /// Fails, with names, if somebody did not hear somebody.
+    pub(super) fn judge(&self) -> Result<()> {
+        for player in &self.players {
+            for other in self.players.iter().filter(|other| other.name != player.name) {
+                if !player.heard.iter().any(|heard| heard.from == other.name) {
+                    bail!("{} did not hear {}", player.name, other.name);
+                }
+            }
+            if player.allocations_in_process > 0 {
+                bail!(
+                    "the audio thread of {} allocated {} times",
+                    player.name,
+                    player.allocations_in_process
+                );
+            }
+        }
+        Ok(())
+    }
+}
