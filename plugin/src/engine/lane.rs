@@ -16,8 +16,10 @@ use crate::wiring::LaneGauges;
 const WATCH_CHUNKS: u32 = 32;
 /// Moves of at least this are faded, smaller ones glide: 10 ms.
 const FADE_FROM_FRAMES: f64 = 480.0;
-/// Beyond what the target asks for: 0.17 ms, for what changes until it is asked again.
-const MARGIN_FRAMES: f64 = 8.0;
+/// Beyond what is asked for, and rounded up to whole steps of a third of a millisecond: what changes by a frame now and
+/// then does not move the delay.
+const MARGIN_FRAMES: f64 = 4.0;
+const STEP_FRAMES: f64 = 16.0;
 /// Output frames over which a lane fades in or out.
 const FADE_OUTPUT_FRAMES: usize = 480;
 /// Frames of a piece that is read at once.
@@ -103,7 +105,8 @@ impl Lane {
         let latest_start = self.phase.frames();
         let is_held = (block.step - 1.0).abs() < f64::EPSILON;
         let is_believed = is_held && latest_start <= network + STALL_FRAMES;
-        MARGIN_FRAMES + if is_believed { latest_start } else { network }
+        let needed = if is_believed { latest_start } else { network };
+        ((needed + MARGIN_FRAMES) / STEP_FRAMES).ceil() * STEP_FRAMES
     }
 
     /// Whether the lane plays.
@@ -121,7 +124,7 @@ impl Lane {
     /// Real-time: yes. Bound: constant.
     pub(super) fn steer(&mut self, block: &Segment, user_frames: f64) {
         // Whole frames: while the clocks agree exactly, what is heard is what was sent, bit for bit.
-        let mut wanted = [self.automatic_delay_frames(block).ceil(), user_frames.round()];
+        let mut wanted = [self.automatic_delay_frames(block), user_frames.round()];
         match self.stage {
             Stage::Watching(seen) if seen >= WATCH_CHUNKS => {
                 self.stage = Stage::Playing;

@@ -10,8 +10,8 @@ use crate::net::PathPlan;
 use crate::oracle::{NoiseListener, Source};
 use crate::world::{Audience, Heard, MemberPlan, World};
 
-/// Blocks of 333 frames meet chunks and blocks of 4,096 in every phase within 28 s.
-const SETTLE: Span = Span::from_millis(60_000);
+/// Blocks of 333 frames meet chunks and blocks of 4,096 in every phase within 28 s; three times that.
+const SETTLE: Span = Span::from_millis(90_000);
 
 /// Listens at every strip output of every member.
 struct Room {
