@@ -1,2 +1,7 @@
 //! `lockstep-relay`: parse the command line, start the shell, return the exit code.
-fn main() {}
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,203 @@
+//! The command line.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use lockstep_relay::config::{
+    Config, ConfigError, FileConfig, Listen, LogFormat, LogLevel, Overrides, RoomConfig,
+};
+use lockstep_relay::shell::host::invite_host;
+use lockstep_relay::shell::state::State;
+use lockstep_relay::shell::{self, ShellError};
+use thiserror::Error;
+
+const AFTER_HELP: &str = "\
+Every flag may be given in the environment as LOCKSTEP_RELAY_NAME, as in LOCKSTEP_RELAY_PUBLIC_HOST. \
+Flags come before the environment, the environment before the file, the file before the defaults.
+
+The state folder is --state, else $STATE_DIRECTORY, else $XDG_STATE_HOME/lockstep, else ~/.local/state/lockstep. \
+It holds the relay's key and the rooms' secrets; back it up, for the invites depend on it.
+
+Exit codes: 0 stopped as asked; 1 failed while running; 2 wrong command line or configuration; \
+3 unusable state folder; 4 cannot listen; 130 stopped at once by a second signal.
+
+Examples:
+  lockstep-relay                                     open the room `studio`
+  lockstep-relay --public-host play.example.org --room trio --room duo
+  lockstep-relay check relay.toml                    say what that configuration would run
+  lockstep-relay --config relay.toml invite trio     print one invite again";
+
+/// Mixes and forwards rooms of players. Prints one invite for each room on standard output and logs to standard
+/// error. Stops on SIGINT and SIGTERM after telling the members.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep-relay", version, after_help = AFTER_HELP)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the relay (what happens without a command too)
+    Run,
+    /// Print the invite of one room
+    Invite {
+        /// The room's name
+        room: String,
+    },
+    /// Check a configuration file and say what it would run
+    Check {
+        /// The file to check
+        #[arg(value_name = "CONFIG")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options")]
+struct Flags {
+    /// Folder of the relay's key and the rooms' secrets
+    #[arg(long, global = true, value_name = "FOLDER", env = "LOCKSTEP_RELAY_STATE", hide_env = true)]
+    state: Option<PathBuf>,
+    /// Configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE", env = "LOCKSTEP_RELAY_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+    /// UDP address to listen on; may be repeated [default: every address, port 48064]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR:PORT",
+        env = "LOCKSTEP_RELAY_LISTEN",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    listen: Vec<String>,
+    /// Room to open, instead of those in the file; may be repeated [default: studio]
+    #[arg(
+        long = "room",
+        global = true,
+        value_name = "NAME",
+        env = "LOCKSTEP_RELAY_ROOM",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    rooms: Vec<String>,
+    /// Members at a time, of every room, 1 to 200 [default: 50]
+    #[arg(long, global = true, value_name = "N", env = "LOCKSTEP_RELAY_MEMBERS_MAX", hide_env = true)]
+    members_max: Option<usize>,
+    /// Host name or address in invites [default: this machine's]
+    #[arg(long, global = true, value_name = "HOST", env = "LOCKSTEP_RELAY_PUBLIC_HOST", hide_env = true)]
+    public_host: Option<String>,
+    /// Form of the log: text, json [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", env = "LOCKSTEP_RELAY_LOG_FORMAT", hide_env = true)]
+    log_format: Option<LogFormat>,
+    /// Least important lines to log: error, warn, info, debug, trace [default: info]
+    #[arg(long = "log", global = true, value_name = "LEVEL", env = "LOCKSTEP_RELAY_LOG", hide_env = true)]
+    log_level: Option<LogLevel>,
+    /// File to write figures to, every second and at the end
+    #[arg(long, global = true, value_name = "FILE", env = "LOCKSTEP_RELAY_STATS_JSON", hide_env = true)]
+    stats_json: Option<PathBuf>,
+}
+
+/// Why the command failed.
+#[derive(Debug, Error)]
+enum CommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Shell(#[from] ShellError),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Does what the command line says; clap itself answers `--help` and refuses what it does not know with code 2.
+pub(crate) fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let done = match line.command {
+        None | Some(Command::Run) => run(line.flags),
+        Some(Command::Invite { room }) => invite(line.flags, &room),
+        Some(Command::Check { file }) => check(line.flags, file),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "lockstep-relay: {error}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// As documented in [`AFTER_HELP`].
+const fn exit_code(error: &CommandError) -> u8 {
+    match error {
+        CommandError::Config(_) | CommandError::Shell(ShellError::NoRoom { .. } | ShellError::NoPort) => 2,
+        CommandError::Shell(ShellError::State(_)) => 3,
+        CommandError::Shell(ShellError::Listen(_)) => 4,
+        CommandError::Shell(_) | CommandError::Output(_) => 1,
+    }
+}
+
+fn run(flags: Flags) -> Result<(), CommandError> {
+    let config = resolve(flags)?;
+    Ok(shell::run(&config, &mut std::io::stdout())?)
+}
+
+fn invite(flags: Flags, room: &str) -> Result<(), CommandError> {
+    let invite = shell::invite(&resolve(flags)?, room)?;
+    Ok(writeln!(std::io::stdout(), "{invite}")?)
+}
+
+fn check(flags: Flags, file: PathBuf) -> Result<(), CommandError> {
+    let name = file.display().to_string();
+    let config = resolve(Flags { config: Some(file), ..flags })?;
+    let state = State::locate(config.state.as_deref()).map_err(ShellError::from)?;
+    Ok(std::io::stdout().write_all(summary(&name, &config, &state).as_bytes())?)
+}
+
+fn summary(name: &str, config: &Config, state: &State) -> String {
+    let listen = match &config.listen {
+        Listen::Everywhere { port } => format!("UDP port {port} on every address, IPv6 and IPv4"),
+        Listen::Only(addresses) => {
+            let addresses: Vec<_> = addresses.iter().map(|address| format!("UDP {address}")).collect();
+            addresses.join(", ")
+        }
+    };
+    let room = |room: &RoomConfig| format!("{} (at most {} members)", room.name, room.members_max);
+    let rooms: Vec<_> = config.rooms.iter().map(room).collect();
+    let stats = config.stats_json.as_deref().map_or_else(|| "nowhere".into(), Path::to_string_lossy);
+    format!(
+        "{name} is good. The relay would run with\n  state folder  {}\n  listen        {listen}\n  \
+         invites name  {}\n  rooms         {}\n  log           {}, {}\n  figures       {stats}\n",
+        state.folder().display(),
+        invite_host(config).host,
+        rooms.join(", "),
+        config.log.level,
+        config.log.format,
+    )
+}
+
+fn resolve(flags: Flags) -> Result<Config, ConfigError> {
+    let file = flags.config.as_deref().map(read).transpose()?;
+    let over = Overrides {
+        state: flags.state,
+        listen: flags.listen,
+        rooms: flags.rooms,
+        members_max: flags.members_max,
+        public_host: flags.public_host,
+        log_format: flags.log_format,
+        log_level: flags.log_level,
+        stats_json: flags.stats_json,
+    };
+    Config::resolve(file, over)
+}
+
+fn read(path: &Path) -> Result<FileConfig, ConfigError> {
+    let name = path.display().to_string();
+    let text =
+        std::fs::read_to_string(path).map_err(|reason| FileConfig::unreadable(&name, &reason.to_string()))?;
+    FileConfig::parse(&name, &text)
+}

@@ -1,0 +1,233 @@
+//! The media thread: the core, the sockets and nothing else.
+//!
+//! ```text
+//!  what is due -> a batch in -> (datagram, what is due, datagrams out)* -> the rest out -> wait -> again
+//! ```
+//!
+//! It waits in one place only, until the core's next absolute deadline or the next datagram. What is due comes before
+//! every datagram, so however many arrive, a deadline waits for one of them at most. It never logs and touches no
+//! file: it hands [`Report`]s to the desk thread through a bounded channel, and counts those for which there was no
+//! room.
+//!
+//! One thread serves all rooms today. Rooms share nothing with each other, so that several of these, each with its
+//! sockets and its rooms, can be run side by side when one core is full; what belongs to a thread is in [`Media`].
+
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use lockstep_shared::time::{LocalTime, Span};
+
+use super::clock::Clock;
+use super::contain::{Panicked, contain};
+use super::priority::{Scheduling, raise_current_thread};
+use super::signals::StopRequest;
+use super::state::entropy;
+use super::udp::{Inbox, Outbox, Udp};
+use crate::relay::{Relay, RelayEvent, RelaySettings, RelayStats};
+
+/// A deadline served later than this counts as late: a quarter of a chunk.
+const LATE_AFTER: Span = Span::from_micros(333);
+/// How often figures are reported.
+const REPORT_EVERY: Span = Span::from_millis(1_000);
+/// Failing deadlines in a row after which the core is replaced.
+const FAILURES_MAX: u32 = 2;
+
+/// What the media thread tells the desk thread.
+#[derive(Debug)]
+pub enum Report {
+    /// It runs, scheduled so.
+    Started(Scheduling),
+    /// The core has an event.
+    Event(RelayEvent),
+    /// A second has passed, or the end has come.
+    Tally(Box<Tally>),
+}
+
+/// Counters since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// The core's own.
+    pub relay: RelayStats,
+    /// Times the thread woke up.
+    pub wakes: u64,
+    /// Deadlines served.
+    pub deadlines: u64,
+    /// Those served more than a third of a millisecond late.
+    pub deadlines_late: u64,
+    /// The latest one of the last second.
+    pub deadline_late_max: Span,
+    /// Calls to receive that failed.
+    pub receive_failed: u64,
+    /// Datagrams that the system did not take.
+    pub send_refused: u64,
+    /// Panics of the core that were contained.
+    pub panics: u64,
+    /// Times the core had to be replaced by a fresh one.
+    pub renewals: u64,
+    /// Reports for which there was no room.
+    pub reports_lost: u64,
+}
+
+/// All that one media thread owns.
+#[derive(Debug)]
+pub struct Media {
+    clock: Clock,
+    settings: RelaySettings,
+    relay: Relay,
+    udp: Udp,
+    outbox: Outbox,
+    stop: StopRequest,
+    reports: SyncSender<Report>,
+    tally: Tally,
+    report_at: LocalTime,
+    failures: u32,
+}
+
+impl Media {
+    /// A relay on these sockets; nothing happens before [`Self::run`]. Made on the thread that runs it: the system's
+    /// message headers in it do not move between threads.
+    #[must_use]
+    pub fn new(settings: RelaySettings, udp: Udp, stop: StopRequest, reports: SyncSender<Report>) -> Self {
+        let clock = Clock::start();
+        let now = clock.now();
+        Self {
+            clock,
+            relay: Relay::new(settings.clone(), now),
+            settings,
+            udp,
+            outbox: Outbox::new(),
+            stop,
+            reports,
+            tally: Tally::default(),
+            report_at: now + REPORT_EVERY,
+            failures: 0,
+        }
+    }
+
+    /// Serves until a signal asks to stop, then tells the members.
+    pub fn run(mut self) {
+        let scheduling = raise_current_thread();
+        self.report(Report::Started(scheduling));
+        let mut inbox = Inbox::new();
+        while !self.stop.is_requested() {
+            self.turn(&mut inbox);
+        }
+        let now = self.clock.now();
+        let stopped = contain(|| self.relay.stop(now));
+        self.note(stopped);
+        self.drain();
+        self.flush();
+        self.report_tally();
+    }
+
+    fn turn(&mut self, inbox: &mut Inbox) {
+        self.serve_deadline();
+        let mut more_waits = false;
+        for socket in 0..self.udp.socket_count() {
+            more_waits |= self.serve_socket(socket, inbox);
+        }
+        self.flush();
+        let now = self.clock.now();
+        if now >= self.report_at {
+            self.report_at = now + REPORT_EVERY;
+            self.report_tally();
+        }
+        if !more_waits {
+            let until = self.relay.poll_timeout().min(self.report_at);
+            self.udp.wait(now.duration_until(until), &self.stop);
+            self.tally.wakes += 1;
+        }
+    }
+
+    fn serve_deadline(&mut self) {
+        let now = self.clock.now();
+        let due = self.relay.poll_timeout();
+        if due > now {
+            return;
+        }
+        self.tally.deadlines += 1;
+        let late = now - due;
+        self.tally.deadline_late_max = self.tally.deadline_late_max.max(late);
+        if late > LATE_AFTER {
+            self.tally.deadlines_late += 1;
+        }
+        let served = contain(|| self.relay.handle_timeout(now));
+        self.note(served);
+        self.drain();
+    }
+
+    /// One batch from one socket; returns whether more may be waiting.
+    fn serve_socket(&mut self, socket: usize, inbox: &mut Inbox) -> bool {
+        if self.udp.receive(socket, inbox).is_err() {
+            self.tally.receive_failed += 1;
+        }
+        for (from, bytes) in inbox.datagrams() {
+            self.serve_deadline();
+            let now = self.clock.now();
+            // A datagram that panics harms nothing but itself; the core goes on.
+            if contain(|| self.relay.handle_datagram(now, from, bytes)).is_err() {
+                self.tally.panics += 1;
+            }
+            self.drain();
+        }
+        inbox.is_full()
+    }
+
+    /// Takes everything that the core has to send and to tell.
+    fn drain(&mut self) {
+        loop {
+            if self.outbox.is_full() {
+                self.flush();
+            }
+            // The core stamps a datagram as it writes it, so the time is read for each.
+            let now = self.clock.now();
+            match contain(|| self.outbox.write(|buffer| self.relay.poll_transmit(now, buffer))) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(panicked) => {
+                    self.note(Err(panicked));
+                    break;
+                }
+            }
+        }
+        while let Some(event) = self.relay.poll_event() {
+            self.report(Report::Event(event));
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.outbox.is_empty() {
+            self.tally.send_refused += self.udp.send(&mut self.outbox).refused;
+        }
+    }
+
+    /// What fails once may be one room's bad luck and is gone with its deadline. What fails again at once would fail
+    /// for ever: then a fresh core takes over, and members come back to it as after a restart.
+    fn note(&mut self, outcome: Result<(), Panicked>) {
+        let Err(Panicked) = outcome else {
+            self.failures = 0;
+            return;
+        };
+        self.tally.panics += 1;
+        self.failures += 1;
+        if self.failures >= FAILURES_MAX {
+            self.failures = 0;
+            self.tally.renewals += 1;
+            self.settings.seed = entropy().unwrap_or(self.settings.seed);
+            self.relay = Relay::new(self.settings.clone(), self.clock.now());
+        }
+    }
+
+    fn report_tally(&mut self) {
+        self.tally.relay = self.relay.stats().clone();
+        let tally = Box::new(self.tally.clone());
+        self.tally.deadline_late_max = Span::ZERO;
+        self.report(Report::Tally(tally));
+    }
+
+    fn report(&mut self, report: Report) {
+        match self.reports.try_send(report) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.tally.reports_lost += 1,
+        }
+    }
+}

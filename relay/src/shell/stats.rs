@@ -1,0 +1,182 @@
+//! `--stats-json FILE`: figures every second and at the end, replaced whole so that a reader never sees half of them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use lockstep_shared::time::convert::{f64_from_i64, f64_from_u64};
+use lockstep_shared::time::{LocalTime, Span};
+use serde::Serialize;
+
+use super::media::Tally;
+use super::priority::Scheduling;
+
+/// One reading; counters are since the start, rates over the time since the reading before.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// Since the start.
+    pub uptime_seconds: f64,
+    /// Received and handed to the core.
+    pub datagrams_in: u64,
+    /// Written by the core.
+    pub datagrams_out: u64,
+    /// Received, a second.
+    pub datagrams_in_per_second: f64,
+    /// Written, a second.
+    pub datagrams_out_per_second: f64,
+    /// Members in all rooms.
+    pub members_now: u64,
+    /// Processor time of the process.
+    pub cpu_seconds: f64,
+    /// Processor time, a second.
+    pub cpu_seconds_per_second: f64,
+    /// Memory that the process holds; absent where the system does not tell.
+    pub resident_mib: Option<f64>,
+    /// How the media thread is scheduled.
+    pub media_thread: &'static str,
+    /// Times the media thread woke up.
+    pub wakes: u64,
+    /// Deadlines served.
+    pub deadlines: u64,
+    /// Those served more than a third of a millisecond late.
+    pub deadlines_late: u64,
+    /// The latest one since the reading before.
+    pub deadline_late_max_us: f64,
+    /// Calls to receive that failed.
+    pub receive_failed: u64,
+    /// Datagrams that the system did not take.
+    pub send_refused: u64,
+    /// Panics of the core that were contained.
+    pub panics_contained: u64,
+    /// Times the core was replaced by a fresh one.
+    pub core_renewals: u64,
+    /// Log lines left out.
+    pub reports_lost: u64,
+}
+
+/// Turns tallies into figures.
+#[derive(Debug)]
+pub struct Meter {
+    scheduling: Scheduling,
+    previous_at: LocalTime,
+    previous_cpu: Span,
+    previous: Tally,
+}
+
+impl Meter {
+    /// The start, from which the first rates are measured.
+    #[must_use]
+    pub fn new(now: LocalTime, scheduling: Scheduling) -> Self {
+        Self { scheduling, previous_at: now, previous_cpu: process_cpu(), previous: Tally::default() }
+    }
+
+    /// Notes how the media thread is scheduled.
+    pub const fn set_scheduling(&mut self, scheduling: Scheduling) {
+        self.scheduling = scheduling;
+    }
+
+    /// The tally of the reading before.
+    #[must_use]
+    pub const fn previous(&self) -> &Tally {
+        &self.previous
+    }
+
+    /// The figures of `tally`, read at `now`.
+    pub fn read(&mut self, now: LocalTime, tally: &Tally) -> Figures {
+        let cpu = process_cpu();
+        let seconds = (now - self.previous_at).secs_f64().max(1e-9);
+        let rate = |count: u64, before: u64| f64_from_u64(count.saturating_sub(before)) / seconds;
+        let figures = Figures {
+            uptime_seconds: (now - LocalTime::ZERO).secs_f64(),
+            datagrams_in: tally.relay.datagrams_in,
+            datagrams_out: tally.relay.datagrams_out,
+            datagrams_in_per_second: rate(tally.relay.datagrams_in, self.previous.relay.datagrams_in),
+            datagrams_out_per_second: rate(tally.relay.datagrams_out, self.previous.relay.datagrams_out),
+            members_now: tally.relay.members_now,
+            cpu_seconds: cpu.secs_f64(),
+            cpu_seconds_per_second: (cpu - self.previous_cpu).secs_f64() / seconds,
+            resident_mib: resident_mib(),
+            media_thread: self.scheduling.word(),
+            wakes: tally.wakes,
+            deadlines: tally.deadlines,
+            deadlines_late: tally.deadlines_late,
+            deadline_late_max_us: f64_from_i64(tally.deadline_late_max.nanos()) * 1e-3,
+            receive_failed: tally.receive_failed,
+            send_refused: tally.send_refused,
+            panics_contained: tally.panics,
+            core_renewals: tally.renewals,
+            reports_lost: tally.reports_lost,
+        };
+        self.previous_at = now;
+        self.previous_cpu = cpu;
+        self.previous = tally.clone();
+        figures
+    }
+}
+
+/// Replaces the file at `path` by `figures`.
+///
+/// # Errors
+/// The folder or the file beside it cannot be written.
+pub fn write(path: &Path, figures: &Figures) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".draft");
+    let draft = PathBuf::from(draft);
+    let mut text = serde_json::to_string_pretty(figures).map_err(io::Error::other)?;
+    text.push('\n');
+    std::fs::write(&draft, text)?;
+    std::fs::rename(&draft, path)
+}
+
+/// Processor time of all threads of this process.
+#[cfg(unix)]
+fn process_cpu() -> Span {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Span::from_nanos(time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec))
+}
+
+#[cfg(not(unix))]
+fn process_cpu() -> Span {
+    Span::ZERO
+}
+
+/// `VmRSS` of proc_pid_status(5), which is in KiB.
+fn resident_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(f64_from_u64(kib) / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_over_the_time_between_two_readings() {
+        let at = |seconds: i64| LocalTime::ZERO + Span::from_millis(seconds * 1_000);
+        let mut meter = Meter::new(at(0), Scheduling::Ordinary);
+        let mut tally = Tally::default();
+        tally.relay.datagrams_in = 100;
+        assert!((meter.read(at(1), &tally).datagrams_in_per_second - 100.0).abs() < 1e-9);
+        tally.relay.datagrams_in = 500;
+        let figures = meter.read(at(3), &tally);
+        assert!((figures.datagrams_in_per_second - 200.0).abs() < 1e-9);
+        assert_eq!((figures.datagrams_in, figures.media_thread), (500, "ordinary"));
+    }
+
+    #[test]
+    fn the_file_is_replaced_whole_and_nothing_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stats.json");
+        let mut meter = Meter::new(LocalTime::ZERO, Scheduling::Fifo);
+        for _ in 0..2 {
+            write(&path, &meter.read(LocalTime::from_nanos(1_000), &Tally::default())).unwrap();
+        }
+        let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(read["media_thread"], "fifo");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(
+            write(&folder.path().join("absent/x"), &meter.read(LocalTime::ZERO, &Tally::default())).is_err()
+        );
+    }
+}
