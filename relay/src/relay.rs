@@ -1,8 +1,24 @@
 //! The root machine: sessions and rooms behind five verbs.
+//!
+//! A datagram goes to the session server, which opens it and sees to everything but the audio; the audio goes to
+//! the sender's room. What rooms have to send is pulled out again by [`Relay::poll_transmit`], sealed one listener
+//! at a time straight into the caller's buffer.
+//!
+//! A room runs inside a guard: if it fails, its members are told and it starts anew, empty; the others play on.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use core::net::SocketAddr;
 
-use lockstep_shared::time::LocalTime;
+use lockstep_shared::session::{
+    RelayKey, RoomAccess, RoomSecret, Server, ServerCounters, ServerEvent, SessionId,
+};
+use lockstep_shared::time::{GridPosition, LocalTime};
+use lockstep_shared::wire::{Element, Elements, Gains, LeaveReason, Profile, Slot};
+
+use crate::grid::Grid;
+use crate::room::{Presence, Room, RoomCounters, Send};
 
 /// What one room allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,27 +43,81 @@ pub struct RelaySettings {
 }
 
 /// Counters since the start; all only grow, except those named `_now`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayStats {
     /// Datagrams handed in.
     pub datagrams_in: u64,
     /// Datagrams handed out.
     pub datagrams_out: u64,
-    /// Members in all rooms.
+    /// Members in all rooms, present or awaited back.
     pub members_now: u64,
+    /// Rooms that failed and were started anew.
+    pub room_failures: u64,
+    /// Documents that could not be read.
+    pub documents_malformed: u64,
+    /// What the sessions counted.
+    pub sessions: ServerCounters,
+    /// What the rooms counted, summed.
+    pub rooms: RoomCounters,
 }
 
 /// Something the shell logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelayEvent {
-    /// A member came in, or came back.
+    /// A member came in.
     Joined {
         /// The room's name.
         room: String,
-        /// The member's name, if it has told it.
+        /// Its address.
+        from: SocketAddr,
+    },
+    /// A member told who it is and what it wants.
+    Named {
+        /// The room's name.
+        room: String,
+        /// The member's name.
+        member: String,
+    },
+    /// A member came back with a new session.
+    Returned {
+        /// The room's name.
+        room: String,
+        /// The member's name.
         member: String,
         /// Its address.
         from: SocketAddr,
+    },
+    /// A member's address changed.
+    Moved {
+        /// The room's name.
+        room: String,
+        /// The member's name.
+        member: String,
+        /// Its address.
+        to: SocketAddr,
+    },
+    /// A member has been silent; its place is kept for a while.
+    Silent {
+        /// The room's name.
+        room: String,
+        /// The member's name.
+        member: String,
+    },
+    /// A member's place is free.
+    Left {
+        /// The room's name.
+        room: String,
+        /// The member's name.
+        member: String,
+        /// Why; none when it was just silent too long.
+        reason: Option<LeaveReason>,
+    },
+    /// A room failed and was started anew; its members were told.
+    RoomFailed {
+        /// The room's name.
+        room: String,
+        /// What the failure said.
+        failure: String,
     },
 }
 
@@ -55,52 +125,440 @@ pub enum RelayEvent {
 /// next; `poll_timeout` says when `handle_timeout` is due.
 #[derive(Debug)]
 pub struct Relay {
+    grid: Grid,
+    server: Server,
+    rooms: Vec<(String, Room)>,
+    /// Which room a session is in.
+    room_of: BTreeMap<SessionId, usize>,
+    events: VecDeque<RelayEvent>,
     stats: RelayStats,
 }
 
 impl Relay {
-    /// A relay with its rooms open and nobody in them.
+    /// A relay with its rooms open and nobody in them. The grid starts at `now`.
     #[must_use]
     pub fn new(settings: RelaySettings, now: LocalTime) -> Self {
-        let _ = (settings, now);
-        Self { stats: RelayStats::default() }
+        let access: Vec<_> = settings
+            .rooms
+            .iter()
+            .map(|room| RoomAccess { secret: RoomSecret(room.secret), members_max: room.members_max })
+            .collect();
+        Self {
+            grid: Grid::starting_at(now),
+            server: Server::new(RelayKey::from_private(settings.private_key), &access, &settings.seed),
+            rooms: settings.rooms.into_iter().map(|room| (room.name, Room::new())).collect(),
+            room_of: BTreeMap::new(),
+            events: VecDeque::new(),
+            stats: RelayStats::default(),
+        }
     }
 
     /// Takes a datagram; `bytes` is decrypted in place.
     pub fn handle_datagram(&mut self, now: LocalTime, from: SocketAddr, bytes: &mut [u8]) {
-        let _ = (now, from, bytes);
+        self.stats.datagrams_in += 1;
+        let grid = self.grid.position(now);
+        let opened = self.server.handle_datagram(now, grid, from, bytes);
+        if let Some((session, elements)) = opened {
+            // A member's first packet may hold audio; it is in its room from here on.
+            Self::drain_server(
+                now,
+                &mut self.server,
+                &mut self.rooms,
+                &mut self.room_of,
+                &mut self.events,
+                &mut self.stats,
+            );
+            if let Some(&number) = self.room_of.get(&session) {
+                self.guard(now, number, |room| room.take_audio(session, grid, audio_of(elements)));
+            }
+        } else {
+            self.drain_events(now);
+        }
     }
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: LocalTime) {
-        let _ = now;
+        self.server.handle_timeout(now);
+        self.drain_events(now);
     }
 
     /// Writes the next datagram to send into `out` and says where it goes.
     pub fn poll_transmit(&mut self, now: LocalTime, out: &mut [u8]) -> Option<(SocketAddr, usize)> {
-        let _ = (now, out);
-        None
+        let grid = self.grid.position(now);
+        for number in 0..self.rooms.len() {
+            while let Some(sent) = self.poll_room(now, grid, number, out) {
+                if let Some(datagram) = sent {
+                    self.stats.datagrams_out += 1;
+                    return Some(datagram);
+                }
+            }
+        }
+        let datagram = self.server.poll_transmit(now, grid, out);
+        self.stats.datagrams_out += u64::from(datagram.is_some());
+        datagram
+    }
+
+    /// The room's next datagram: none if it has none, none inside if its listener has just gone.
+    #[expect(clippy::option_option, reason = "the two nones differ: nothing left, and nothing for this one")]
+    fn poll_room(
+        &mut self,
+        now: LocalTime,
+        grid: GridPosition,
+        number: usize,
+        out: &mut [u8],
+    ) -> Option<Option<(SocketAddr, usize)>> {
+        let server = &mut self.server;
+        let (_, room) = self.rooms.get_mut(number)?;
+        let sent = catch_unwind(AssertUnwindSafe(|| {
+            let (session, send) = room.next_send(grid)?;
+            Some(server.seal(session, now, grid, out, |plain| {
+                // Either was sized to fit an empty packet.
+                let _ = match send {
+                    Send::Stems(elements) => plain.bytes(elements),
+                    Send::Mix(head, chunks) => Element::encode_audio(&head, chunks, plain),
+                };
+            }))
+        }));
+        sent.unwrap_or_else(|failure| {
+            self.room_failed(now, number, failure.as_ref());
+            None
+        })
     }
 
     /// When `handle_timeout` is due.
     #[must_use]
     pub fn poll_timeout(&self) -> LocalTime {
-        LocalTime::NEVER
+        let mix = self.rooms.iter().filter_map(|(_, room)| room.mix_due()).min();
+        let mix = mix.map_or(LocalTime::NEVER, |frame| self.grid.local(frame));
+        mix.min(self.server.poll_timeout())
     }
 
     /// What the shell should log.
     pub fn poll_event(&mut self) -> Option<RelayEvent> {
-        None
+        self.events.pop_front()
     }
 
     /// Tells every member that the relay stops; drain `poll_transmit` afterwards.
     pub fn stop(&mut self, now: LocalTime) {
-        let _ = now;
+        for session in self.room_of.keys() {
+            self.server.end(now, *session, LeaveReason::RelayStops);
+        }
+        self.drain_events(now);
     }
 
     /// Counters.
     #[must_use]
-    pub const fn stats(&self) -> &RelayStats {
-        &self.stats
+    pub fn stats(&self) -> RelayStats {
+        let mut rooms = RoomCounters::default();
+        let mut members_now = 0;
+        for (_, room) in &self.rooms {
+            let counted = room.counters();
+            rooms.unknown_strip += counted.unknown_strip;
+            rooms.off_grid += counted.off_grid;
+            rooms.late_for_mix += counted.late_for_mix;
+            rooms.absent_from_mix += counted.absent_from_mix;
+            members_now += room.member_count() as u64;
+        }
+        RelayStats { members_now, rooms, sessions: self.server.counters(), ..self.stats }
+    }
+
+    /// The grid that all rooms count by.
+    #[must_use]
+    pub const fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    fn drain_events(&mut self, now: LocalTime) {
+        Self::drain_server(
+            now,
+            &mut self.server,
+            &mut self.rooms,
+            &mut self.room_of,
+            &mut self.events,
+            &mut self.stats,
+        );
+    }
+
+    /// Carries what happened to sessions into the rooms.
+    fn drain_server(
+        now: LocalTime,
+        server: &mut Server,
+        rooms: &mut [(String, Room)],
+        room_of: &mut BTreeMap<SessionId, usize>,
+        events: &mut VecDeque<RelayEvent>,
+        stats: &mut RelayStats,
+    ) {
+        while let Some(event) = server.poll_event() {
+            let session = match event {
+                ServerEvent::Joined { session, .. }
+                | ServerEvent::Document { session, .. }
+                | ServerEvent::Moved { session, .. }
+                | ServerEvent::Stale { session }
+                | ServerEvent::Heard { session }
+                | ServerEvent::Ended { session, .. } => session,
+                ServerEvent::Returned { old, .. } => old,
+            };
+            if let ServerEvent::Joined { session, room, .. } = event {
+                room_of.insert(session, room);
+            }
+            let Some(&number) = room_of.get(&session) else { continue };
+            let Some((name, room)) = rooms.get_mut(number) else { continue };
+            let name = name.clone();
+            let member = room.name_of(session).to_owned();
+            let roster_changed = match event {
+                ServerEvent::Joined { session, from, .. } => {
+                    room.join(session);
+                    events.push_back(RelayEvent::Joined { room: name, from });
+                    true
+                }
+                ServerEvent::Returned { old, new, from } => {
+                    room_of.remove(&old);
+                    room_of.insert(new, number);
+                    room.returned(old, new);
+                    events.push_back(RelayEvent::Returned { room: name, member, from });
+                    true
+                }
+                ServerEvent::Document { session, slot, bytes } => {
+                    match take_document(room, session, slot, &bytes) {
+                        Taken::Profile => {
+                            let member = room.name_of(session).to_owned();
+                            events.push_back(RelayEvent::Named { room: name, member });
+                            true
+                        }
+                        Taken::Gains => false,
+                        Taken::Malformed => {
+                            stats.documents_malformed += 1;
+                            false
+                        }
+                    }
+                }
+                ServerEvent::Moved { to, .. } => {
+                    events.push_back(RelayEvent::Moved { room: name, member, to });
+                    false
+                }
+                ServerEvent::Stale { session } => {
+                    room.set_present(session, Presence::Awaited);
+                    events.push_back(RelayEvent::Silent { room: name, member });
+                    false
+                }
+                ServerEvent::Heard { session } => {
+                    room.set_present(session, Presence::Present);
+                    false
+                }
+                ServerEvent::Ended { session, reason } => {
+                    room_of.remove(&session);
+                    room.leave(session);
+                    events.push_back(RelayEvent::Left { room: name, member, reason });
+                    true
+                }
+            };
+            if roster_changed {
+                for (session, roster) in room.rosters() {
+                    server.publish(now, session, Slot::ROSTER, &roster);
+                }
+            }
+        }
+    }
+
+    /// Runs `work` on a room; a panic in it ends the room's sessions and leaves an empty room.
+    fn guard(&mut self, now: LocalTime, number: usize, work: impl FnOnce(&mut Room)) {
+        let Some((_, room)) = self.rooms.get_mut(number) else { return };
+        if let Err(failure) = catch_unwind(AssertUnwindSafe(|| work(room))) {
+            self.room_failed(now, number, failure.as_ref());
+        }
+    }
+
+    fn room_failed(
+        &mut self,
+        now: LocalTime,
+        number: usize,
+        failure: &(dyn core::any::Any + core::marker::Send),
+    ) {
+        let failure = failure
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| failure.downcast_ref::<&str>().map(|&text| text.to_owned()))
+            .unwrap_or_default();
+        let Some((name, room)) = self.rooms.get_mut(number) else { return };
+        *room = Room::new();
+        self.events.push_back(RelayEvent::RoomFailed { room: name.clone(), failure });
+        self.stats.room_failures += 1;
+        let sessions = self.room_of.iter().filter(|(_, room)| **room == number).map(|(session, _)| *session);
+        for session in sessions.collect::<Vec<_>>() {
+            self.server.end(now, session, LeaveReason::RoomFailed);
+        }
+        self.drain_events(now);
+    }
+}
+
+enum Taken {
+    Profile,
+    Gains,
+    Malformed,
+}
+
+fn take_document(room: &mut Room, session: SessionId, slot: Slot, bytes: &[u8]) -> Taken {
+    match slot {
+        Slot::PROFILE => match Profile::decode(bytes) {
+            Ok(profile) => {
+                room.set_profile(session, profile);
+                Taken::Profile
+            }
+            Err(_) => Taken::Malformed,
+        },
+        Slot::GAINS => match Gains::decode(bytes) {
+            Ok(gains) => {
+                room.set_gains(session, &gains);
+                Taken::Gains
+            }
+            Err(_) => Taken::Malformed,
+        },
+        _ => Taken::Malformed,
+    }
+}
+
+fn audio_of(elements: Elements<'_>) -> impl Iterator<Item = lockstep_shared::wire::Audio<'_>> {
+    elements.filter_map(|element| match element {
+        Ok(Element::Audio(audio)) => Some(audio),
+        Ok(
+            Element::ClockAsk { .. }
+            | Element::ClockReply { .. }
+            | Element::Document(_)
+            | Element::Acknowledge { .. }
+            | Element::Leave(_)
+            | Element::PathAsk { .. }
+            | Element::PathReply { .. },
+        )
+        | Err(_) => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_shared::session::{Client, ClientEvent, ClientSettings, MemberKey};
+    use lockstep_shared::time::Span;
+    use lockstep_shared::wire::{
+        Audio, AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, Format, ProfileStrip, StripId,
+        WireChunk, Writer,
+    };
+
+    const SECRETS: [[u8; 16]; 2] = [[1; 16], [2; 16]];
+
+    fn relay() -> Relay {
+        let rooms = SECRETS.map(|secret| RoomSettings {
+            name: format!("room-{}", secret[0]),
+            secret,
+            members_max: 4,
+        });
+        Relay::new(
+            RelaySettings { private_key: [3; 32], rooms: rooms.to_vec(), seed: [4; 32] },
+            LocalTime::ZERO,
+        )
+    }
+
+    /// A member that joins, names one strip and lets a loopback without delay do the rest.
+    struct Member {
+        client: Client,
+        from: SocketAddr,
+        events: Vec<ClientEvent>,
+    }
+
+    impl Member {
+        fn new(number: u8, secret: [u8; 16]) -> Self {
+            let settings = ClientSettings {
+                relay_key: RelayKey::from_private([3; 32]).public(),
+                secret: RoomSecret(secret),
+                member_key: MemberKey([number; 16]),
+            };
+            let mut client = Client::new(settings, &[number; 32], LocalTime::ZERO);
+            let strips = vec![ProfileStrip { number: 0, channels: Channels::Mono, name: "strip".into() }];
+            let mut bytes = [0; 256];
+            let mut out = Writer::new(&mut bytes);
+            Profile { strips, ..Profile::default() }.encode(&mut out).unwrap();
+            client.publish(LocalTime::ZERO, Slot::PROFILE, out.written());
+            Self { client, from: ([127, 0, 0, 1], u16::from(number)).into(), events: Vec::new() }
+        }
+    }
+
+    fn run(relay: &mut Relay, members: &mut [Member], now: LocalTime) {
+        let mut out = [0; DATAGRAM_BYTES_MAX];
+        for number in 0..members.len() {
+            while let Some(length) = members[number].client.poll_transmit(now, &mut out) {
+                let from = members[number].from;
+                relay.handle_datagram(now, from, &mut out[..length]);
+                drain(relay, members, now);
+            }
+        }
+        relay.handle_timeout(now);
+        drain(relay, members, now);
+    }
+
+    fn drain(relay: &mut Relay, members: &mut [Member], now: LocalTime) {
+        let mut out = [0; DATAGRAM_BYTES_MAX];
+        while let Some((to, length)) = relay.poll_transmit(now, &mut out) {
+            if let Some(member) = members.iter_mut().find(|member| member.from == to) {
+                member.client.handle_datagram(now, &mut out[..length]);
+                member.events.extend(core::iter::from_fn(|| member.client.poll_event()));
+            }
+        }
+    }
+
+    fn say(relay: &mut Relay, member: &mut Member, now: LocalTime) {
+        let mut out = [0; DATAGRAM_BYTES_MAX];
+        let head = AudioHead {
+            strip: StripId(0),
+            first: WireChunk(0),
+            format: Format::Pcm16,
+            channels: Channels::Mono,
+            chunks: ChunksPerDatagram::One,
+            stamp: None,
+        };
+        let audio = Element::Audio(Audio { head, samples: &[0; 128] });
+        let length = member.client.seal(now, &mut out, |plain| audio.encode(plain).unwrap()).unwrap();
+        relay.handle_datagram(now, member.from, &mut out[..length]);
+    }
+
+    #[test]
+    fn a_room_that_fails_tells_its_members_and_the_others_play_on() {
+        let (mut relay, mut now) = (relay(), LocalTime::ZERO);
+        let mut members = [Member::new(1, SECRETS[0]), Member::new(2, SECRETS[1])];
+        for _ in 0..20 {
+            now += Span::from_millis(1);
+            run(&mut relay, &mut members, now);
+        }
+        assert_eq!(relay.stats().members_now, 2);
+        relay.rooms[0].1.poison();
+        say(&mut relay, &mut members[0], now);
+        say(&mut relay, &mut members[1], now);
+        drain(&mut relay, &mut members, now);
+        assert!(members[0].events.contains(&ClientEvent::Ended(LeaveReason::RoomFailed)));
+        assert!(!members[1].events.iter().any(|event| matches!(event, ClientEvent::Ended(_))));
+        assert_eq!((relay.stats().room_failures, relay.stats().members_now), (1, 1));
+        let failed =
+            RelayEvent::RoomFailed { room: "room-1".into(), failure: "a test broke this room".into() };
+        assert!(core::iter::from_fn(|| relay.poll_event()).any(|event| event == failed));
+        // The room is open again, and the member comes back by itself.
+        for _ in 0..400 {
+            now += Span::from_millis(1);
+            members.iter_mut().for_each(|member| member.client.handle_timeout(now));
+            run(&mut relay, &mut members, now);
+        }
+        assert_eq!(relay.stats().members_now, 2);
+    }
+
+    #[test]
+    fn a_relay_that_stops_says_goodbye_to_everybody() {
+        let (mut relay, mut now) = (relay(), LocalTime::ZERO);
+        let mut members = [Member::new(1, SECRETS[0]), Member::new(2, SECRETS[0])];
+        for _ in 0..20 {
+            now += Span::from_millis(1);
+            run(&mut relay, &mut members, now);
+        }
+        relay.stop(now);
+        drain(&mut relay, &mut members, now);
+        for member in &members {
+            assert!(member.events.contains(&ClientEvent::Ended(LeaveReason::RelayStops)));
+        }
     }
 }

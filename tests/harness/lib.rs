@@ -1,1 +1,16 @@
 //! The deterministic simulator: a shell around the production types, on virtual time and one seed.
+//!
+//! Reading order: [`rng`] is where every accident comes from; [`net`], [`clock`] and [`callbacks`] model what
+//! networks, computers and hosts do to time; [`daw`] models hosts; [`world`] puts relay, members and paths together; [`oracle`] recognises
+//! in what is heard what was sent, [`alignment`] where it is heard; [`figures`] compare what is reached with its goals.
+
+pub mod alignment;
+pub mod arithmetic;
+pub mod callbacks;
+pub mod clock;
+pub mod daw;
+pub mod figures;
+pub mod net;
+pub mod oracle;
+pub mod rng;
+pub mod world;

@@ -1,1 +1,9 @@
 //! Named behaviours, each run in the simulator with production types.
+
+#![expect(clippy::unwrap_used, reason = "a scenario fails by panicking")]
+
+mod clock;
+mod drift;
+mod faults;
+mod mix;
+mod oracle;

@@ -1,7 +1,22 @@
 //! Everything that runs on the audio thread. It owns what it touches: no lock, allocation, free, system call or
 //! log, and a bound on its work.
 
-use lockstep_shared::time::{LocalTime, SampleRate};
+mod capture;
+mod lane;
+mod playback;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use lockstep_shared::clock::{Alignment, Callback, DeviceClock, RoomMap, Segment};
+use lockstep_shared::dsp::{Gain, Sinc};
+use lockstep_shared::time::convert::{i64_from_usize, i64_round};
+use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, LocalTime, SampleRate};
+
+use crate::wiring::{AudioEnd, Order};
+use capture::Capture;
+pub use lane::Lane;
+use playback::Playback;
 
 /// Outputs that carry one remote strip each, beside the main output.
 pub const STRIP_OUTPUTS: usize = 8;
@@ -88,11 +103,38 @@ pub struct Block<'a> {
 #[derive(Debug)]
 pub struct Engine {
     setup: Setup,
+    end: AudioEnd,
+    device: DeviceClock,
+    alignment: Alignment,
+    room: Option<RoomMap>,
+    /// Frames processed since activation.
+    next: DeviceFrame,
+    capture: Capture,
+    playback: Playback,
+    send_gain: Gain,
+    monitor_gain: Gain,
 }
 
+/// A gain moves over this many frames, so that it never clicks: 5 ms at 48 kHz.
+const GAIN_FRAMES: usize = 240;
+
 impl Engine {
-    pub(crate) const fn new(setup: Setup) -> Self {
-        Self { setup }
+    /// An engine that is silent until its link says what there is to play. Allocates.
+    #[must_use]
+    pub fn new(setup: Setup, end: AudioEnd) -> Self {
+        let to_grid = Arc::new(Sinc::for_ratio(setup.sample_rate.hz_f64() / f64::from(GRID_RATE)));
+        Self {
+            setup,
+            end,
+            device: DeviceClock::new(setup.sample_rate),
+            alignment: Alignment::new(setup.sample_rate),
+            room: None,
+            next: DeviceFrame(0),
+            capture: Capture::new(setup.sample_rate, to_grid),
+            playback: Playback::new(),
+            send_gain: Gain::new(0.0),
+            monitor_gain: Gain::new(1.0),
+        }
     }
 
     /// Turns one block's input into output. `now` is the local clock at the start of the callback.
@@ -105,16 +147,104 @@ impl Engine {
         transport: &HostTransport,
         controls: &Controls,
     ) {
-        let _ = (now, transport, self.setup);
-        for channel in &mut block.main {
-            for sample in channel.iter_mut() {
-                *sample *= controls.monitor_gain;
+        let frames = block.main[0].len();
+        debug_assert!(frames <= BLOCK_FRAMES_MAX, "the adapter splits longer blocks");
+        self.take_orders();
+        let count = Frames(i64_from_usize(frames));
+        let start = self.next;
+        self.next += count;
+        for strip in block.strips.iter_mut().flatten() {
+            for channel in strip {
+                channel.fill(0.0);
             }
         }
+        let segment = match self.setup.rendering {
+            Rendering::Realtime => self.place(now, start, count),
+            Rendering::Offline => None,
+        };
+        self.send(start, block, transport, controls, segment);
+        self.monitor_gain.set(controls.monitor_gain, GAIN_FRAMES);
+        let [left, right] = &mut block.main;
+        self.monitor_gain.apply([&mut **left, &mut **right]);
+        self.playback.take(&mut self.end, segment.as_ref(), self.room.as_ref());
+        if let Some(segment) = segment {
+            self.playback.play(&segment, block, controls, &self.end.gauges);
+        }
+        self.playback.retire(&mut self.end.retired);
+        self.show(controls, segment.as_ref());
     }
 
     /// Forgets what was heard so far, as after a host's reset; keeps the room.
     ///
     /// Real-time: yes. Bound: constant.
-    pub fn reset(&mut self) {}
+    pub const fn reset(&mut self) {
+        self.capture.stop();
+    }
+
+    fn take_orders(&mut self) {
+        // Bounded by the ring: nothing is pushed faster than it is taken for a whole ring's length.
+        for _ in 0..self.end.orders.slots() {
+            let Ok(order) = self.end.orders.pop() else { break };
+            match order {
+                Order::Clock(map) => self.room = Some(map),
+                Order::NoClock => {
+                    self.room = None;
+                    self.alignment = Alignment::new(self.setup.sample_rate);
+                    self.capture.stop();
+                }
+                Order::Open(number, lane) => self.playback.open(number, lane),
+                Order::Close(number) => self.playback.close(number),
+            }
+        }
+    }
+
+    /// Where the block lies on the grid, once both clocks are known.
+    fn place(&mut self, now: LocalTime, first: DeviceFrame, frames: Frames) -> Option<Segment> {
+        self.device.observe(&Callback { first, frames, at: now });
+        let (device, room) = (self.device.map()?, self.room?);
+        Some(self.alignment.advance(first, frames, &device, &room))
+    }
+
+    fn send(
+        &mut self,
+        start: DeviceFrame,
+        block: &Block<'_>,
+        transport: &HostTransport,
+        controls: &Controls,
+        segment: Option<Segment>,
+    ) {
+        let gain = if controls.mute_send { 0.0 } else { controls.send_gain };
+        self.send_gain.set(gain, GAIN_FRAMES);
+        let [left, right] = &block.main;
+        self.capture.take(start, [&**left, &**right], &mut self.send_gain, &self.end.gauges);
+        match segment {
+            Some(segment) => {
+                self.capture.place(segment, transport, &mut self.end.captured, &self.end.gauges);
+            }
+            None => self.capture.stop(),
+        }
+    }
+
+    fn show(&self, controls: &Controls, segment: Option<&Segment>) {
+        let gauges = &self.end.gauges;
+        gauges.blocks.fetch_add(1, Ordering::Relaxed);
+        gauges.sync_delay_ms.store(controls.sync_delay_ms, Ordering::Relaxed);
+        gauges.set_wish(controls.room_mode);
+        gauges.set_mute_receive(controls.mute_receive);
+        gauges.set_pace(self.device.pace());
+        if let (Some(segment), Some(room)) = (segment, &self.room) {
+            // The device against the relay: its own error, less the local clock's.
+            let drift = self.device.skew_ppm() - room.skew_ppm();
+            gauges.drift_ppm.store(drift, Ordering::Relaxed);
+            gauges.alignment_error_frames.store(self.alignment.error_frames(), Ordering::Relaxed);
+            let grid_frames = segment.end().frames_since(segment.first);
+            let grid_frames = u32::try_from(i64_round(grid_frames)).unwrap_or(0);
+            gauges.block_grid_frames.store(grid_frames, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The largest magnitude of a block.
+fn peak_of(samples: &[f32]) -> f32 {
+    samples.iter().fold(0.0, |peak, sample| peak.max(sample.abs()))
 }

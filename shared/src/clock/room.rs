@@ -162,3 +162,76 @@ impl RoomClock {
         self.tracking.as_ref().filter(|tracking| tracking.is_locked())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::GridFrame;
+
+    const PERIOD: Span = Span::from_millis(10);
+    const ONE_WAY_FRAMES: f64 = 480.0;
+
+    fn grid(frames: f64) -> GridPosition {
+        GridFrame(0).position().plus_f64(frames)
+    }
+
+    /// An exchange over 10 ms each way, with a relay whose grid is at zero at local time zero.
+    fn exchange(sent: LocalTime) -> Exchange {
+        let sent_frames = (sent - LocalTime::ZERO).secs_f64() * f64::from(GRID_RATE);
+        let relay_received = grid(sent_frames + ONE_WAY_FRAMES);
+        let relay_sent = relay_received.plus_f64(144.0);
+        Exchange { sent, relay_received, relay_sent, received: sent + Span::from_millis(23) }
+    }
+
+    #[test]
+    fn a_constant_path_and_equal_clocks_leave_no_error() {
+        let mut clock = RoomClock::new(LocalTime::ZERO);
+        let mut sent = LocalTime::ZERO;
+        let mut events = Vec::new();
+        for _ in 0..6_000 {
+            events.extend(clock.observe(&exchange(sent)));
+            sent += PERIOD;
+        }
+        assert_eq!(events, [RoomEvent::Locked]);
+        let map = clock.map(sent).unwrap();
+        let frames = (sent - LocalTime::ZERO).secs_f64() * f64::from(GRID_RATE);
+        assert!(map.grid(sent).frames_since(grid(frames)).abs() < 1e-4);
+        assert!(clock.skew_ppm().abs() < 1e-4, "{}", clock.skew_ppm());
+        assert!((clock.round_trip() - Span::from_millis(20)).abs() <= Span::from_nanos(1));
+        assert!(clock.error_us() < 1.0);
+        assert!(clock.error_us_at(sent + Span::from_millis(600_000)) > 2.0);
+    }
+
+    #[test]
+    fn there_is_no_map_before_the_lock() {
+        let mut clock = RoomClock::new(LocalTime::ZERO);
+        assert_eq!(clock.map(LocalTime::ZERO), None);
+        clock.observe(&exchange(LocalTime::ZERO));
+        assert_eq!(clock.map(LocalTime::ZERO), None);
+        assert!(clock.error_us().is_infinite());
+    }
+
+    #[test]
+    fn a_slow_link_locks_too() {
+        let mut clock = RoomClock::new(LocalTime::ZERO);
+        let locked = (0..10).find(|second| {
+            clock.observe(&exchange(LocalTime::ZERO + Span::from_millis(second * 1_000))).is_some()
+        });
+        assert_eq!(locked, Some(4));
+    }
+
+    #[test]
+    fn contradictory_timestamps_are_counted_and_change_nothing() {
+        let mut clock = RoomClock::new(LocalTime::ZERO);
+        let good = exchange(LocalTime::ZERO);
+        let answered_first = Exchange { relay_sent: grid(0.0), ..good };
+        let paused_longer_than_away = Exchange { relay_sent: good.relay_sent.plus_f64(1e6), ..good };
+        let received_first = Exchange { received: LocalTime::ZERO - Span::from_millis(1), ..good };
+        let far_away = Exchange { received: LocalTime::NEVER, ..good };
+        for bad in [answered_first, paused_longer_than_away, received_first, far_away] {
+            assert_eq!(clock.observe(&bad), None);
+        }
+        assert_eq!(clock.exchanges_rejected(), 4);
+        assert_eq!(clock.round_trip(), Span::ZERO);
+    }
+}

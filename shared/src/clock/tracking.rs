@@ -29,7 +29,6 @@ pub(super) enum Step {
 /// The line and its doubts, from the first exchange on.
 #[derive(Clone, Debug)]
 pub(super) struct Tracking {
-    began: LocalTime,
     line: RoomMap,
     filter: Filter<4>,
     line_at: LocalTime,
@@ -65,8 +64,8 @@ const GATE_HIGHEST_US: f64 = 250.0;
 const GATE_DOUBTS: f64 = 4.0;
 
 /// Windows in a row that make a changed path believable, and a changed clock.
-const PATH_RUN: u32 = 4;
-const CLOCK_RUN: u32 = 2;
+const PATH_RUN: u32 = 8;
+const CLOCK_RUN: u32 = 3;
 /// A run is steady within this many spreads, or within this much.
 const STEADY_SPREADS: f64 = 8.0;
 const STEADY_US: f64 = 100.0;
@@ -92,7 +91,6 @@ impl Tracking {
             [0.0, 0.0, doubt, doubt],
         ]);
         let mut tracking = Self {
-            began: exchange.received,
             line: RoomMap::new(exchange.received, grid, 0.0),
             filter,
             line_at: exchange.received,
@@ -169,17 +167,11 @@ impl Tracking {
         self.down.note(down, exchange.received);
     }
 
-    /// Short windows at first, so that offset and skew are soon known; then long ones, which see through queues.
-    fn window_length(&self) -> Span {
+    /// A short window first, so that offset and skew are soon known; then long ones, which see through queues.
+    const fn window_length(&self) -> Span {
         const FIRST: Span = Span::from_millis(200);
-        const EARLY: Span = Span::from_millis(250);
-        const EARLY_FOR: Span = Span::from_millis(5_000);
-        const LATER: Span = Span::from_millis(1_000);
-        match self.windows {
-            0 => FIRST,
-            _ if self.window.last - self.began < EARLY_FOR => EARLY,
-            _ => LATER,
-        }
+        const LATER: Span = Span::from_millis(500);
+        if self.is_locked() { LATER } else { FIRST }
     }
 
     fn close_window(&mut self, now: LocalTime, up: Quickest, down: Quickest) -> Step {
@@ -187,7 +179,6 @@ impl Tracking {
         self.filter.predict(passed, SKEW_WANDER_PPM);
         self.doubt_both_paths(PATH_WANDER_US.powi(2) * passed);
         let was_locked = self.is_locked();
-        let length = self.window_length();
         self.windows = self.windows.saturating_add(1);
         // What is measured at the quickest datagram is asked of the line at `now`: the skew in between is in doubt too.
         let up_row = [1.0, -(now - up.at).secs_f64(), 1.0, 0.0];
@@ -235,7 +226,7 @@ impl Tracking {
             }
         };
         self.fold(now, &correction);
-        if self.window_length() != length {
+        if !was_locked {
             // The quickest of a longer window is quicker, and steadier.
             self.up.relearn_spread();
             self.down.relearn_spread();

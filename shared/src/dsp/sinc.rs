@@ -30,9 +30,9 @@ const PHASES: usize = 256;
 const PHASES_F64: f64 = 256.0;
 /// Frames of the kernel for each frame that a read advances.
 const TAPS: usize = 32;
-/// The Kaiser window's shape: higher trades the width of the passband for less ripple in it. Found by
-/// measurement as the least error at 18 kHz that costs nothing below.
-const BETA: f64 = 10.0;
+/// The Kaiser window's shape: higher gives less ripple in a narrower band. Found by measurement: the highest
+/// that still holds 18 kHz of a 44.1 kHz device near -90 dB; at 48 kHz alone, 10 would gain 6 dB.
+const BETA: f64 = 9.2;
 /// The advance up to which a read keeps every frame's band: covers any honest clock's error.
 const EXACT_UP_TO: f64 = 1.001;
 /// Frames multiplied side by side.
@@ -138,8 +138,12 @@ impl Sinc {
         let phase = usize_trunc(place).min(PHASES - 1);
         let blend = f32_from_f64(place - f64_from_usize(phase));
         let rows = &self.rows[phase * self.taps..(phase + 2) * self.taps];
-        let (row, next) = rows.split_at(self.taps);
-        weigh(row, next, blend, &left[..self.taps], &right[..self.taps])
+        match self.taps {
+            TAPS => weigh::<TAPS>(rows, blend, left, right),
+            64 => weigh::<64>(rows, blend, left, right),
+            96 => weigh::<96>(rows, blend, left, right),
+            _ => weigh::<{ Self::MAX_TAPS }>(rows, blend, left, right),
+        }
     }
 }
 
@@ -149,22 +153,34 @@ impl Default for Sinc {
     }
 }
 
-/// The sums of both channels under the row `blend` of the way from `row` to `next`. Written in lanes, without
-/// a carry from one to the next, so that the compiler uses vector instructions: a float sum may not be
-/// reordered by the compiler, only by its author.
-#[inline]
-fn weigh(row: &[f32], next: &[f32], blend: f32, left: &[f32], right: &[f32]) -> [f32; 2] {
-    let mut sums = [[0.0_f32; LANES]; 2];
-    let weights = row.chunks_exact(LANES).zip(next.chunks_exact(LANES));
-    let frames = left.chunks_exact(LANES).zip(right.chunks_exact(LANES));
-    for ((row, next), (left, right)) in weights.zip(frames) {
+/// The sums of both channels under the kernel that lies `blend` of the way from the first of two rows to the
+/// second. The kernel is laid down once, then each channel runs along it by itself: with both in one loop the
+/// compiler pairs left with right, and shuffles more than it multiplies.
+fn weigh<const N: usize>(rows: &[f32], blend: f32, left: &[f32], right: &[f32]) -> [f32; 2] {
+    let (row, next) = rows.split_at(N);
+    let mut kernel = [0.0_f32; N];
+    for ((weight, row), next) in kernel.iter_mut().zip(row).zip(next) {
+        *weight = row + blend * (next - row);
+    }
+    [left, right].map(|frames| {
+        let [a, b, c, d, e, f, g, h] = dot(&kernel, frames.first_chunk().expect("as many frames as taps"));
+        ((a + e) + (c + g)) + ((b + f) + (d + h))
+    })
+}
+
+/// Summed in lanes, without a carry from one to the next, so that the compiler uses vector instructions: the
+/// order of a float sum is not the compiler's to change, only its author's. The lanes are returned as they are
+/// and not inlined, because the compiler also plans its vectors from how their sum is used: seeing it, it takes
+/// half the width.
+#[inline(never)]
+fn dot<const N: usize>(kernel: &[f32; N], frames: &[f32; N]) -> [f32; LANES] {
+    let mut sums = [0.0_f32; LANES];
+    for (weights, frames) in kernel.chunks_exact(LANES).zip(frames.chunks_exact(LANES)) {
         for lane in 0..LANES {
-            let weight = row[lane] + blend * (next[lane] - row[lane]);
-            sums[0][lane] += weight * left[lane];
-            sums[1][lane] += weight * right[lane];
+            sums[lane] += weights[lane] * frames[lane];
         }
     }
-    sums.map(|[a, b, c, d, e, f, g, h]| ((a + e) + (c + g)) + ((b + f) + (d + h)))
+    sums
 }
 
 /// `sin(pi x) / (pi x)`, exactly one or zero at whole numbers: a sine's rounding must not blur the frames.
@@ -205,8 +221,8 @@ mod tests {
     fn at_18_khz_the_error_stays_below_90_db_at_every_ratio_a_clock_can_have() {
         let sinc = Sinc::new();
         for step in [1.0 - 100e-6, 1.0 - 7e-6, 1.0 + 3e-6, 1.0 + 100e-6, 0.5, 0.25, 0.730_001] {
-            for hz in [20.0, 1_000.0, 5_000.0, 10_000.0, 15_000.0, 18_000.0] {
-                let error = interpolation_error_db(&sinc, step, hz / 48_000.0);
+            for hz in (250..=18_000).step_by(710) {
+                let error = interpolation_error_db(&sinc, step, f64::from(hz) / 48_000.0);
                 assert!(error <= -90.0, "{hz} Hz at {step}: {error} dB");
             }
         }

@@ -1,0 +1,88 @@
+//! The parameters, as the host automates them, and the two delays.
+
+use egui::{Align, Button, Layout, RichText, Ui};
+use nice_plug::prelude::{BoolParam, Enum, EnumParam, Param, ParamSetter};
+use nice_plug_egui::widgets::ParamSlider;
+
+use super::theme;
+use crate::params::{Parameters, RoomModeChoice};
+use crate::status::Status;
+
+/// Width of the names before the values.
+const LABEL_WIDTH: f32 = 108.0;
+const SLIDER_WIDTH: f32 = 100.0;
+
+/// Shows every parameter; a change goes through the host, which records it as automation.
+pub(super) fn show(ui: &mut Ui, parameters: &Parameters, host: &ParamSetter<'_>, status: &Status) {
+    row(ui, "Delay, automatic", |ui| {
+        let delay = status
+            .automatic_delay_ms
+            .map_or_else(|| "not measured yet".to_owned(), |ms| format!("{ms:.2} ms"));
+        ui.label(delay)
+            .on_hover_text("The smallest delay at which everybody's sound arrives in time. It sets itself.");
+    });
+    for parameter in
+        [&parameters.sync_delay, &parameters.send_gain, &parameters.receive_gain, &parameters.monitor_gain]
+    {
+        row(ui, parameter.name(), |ui| {
+            // The slider stacks padding above and below itself.
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.add(ParamSlider::for_param(parameter, host).with_width(SLIDER_WIDTH)).on_hover_text(
+                "Drag; with Shift for fine steps; double-click to reset; click the value to type one.",
+            );
+        });
+    }
+    row(ui, "Room Mode", |ui| choices(ui, &parameters.room_mode, host));
+    ui.add_space(6.0);
+    ui.horizontal(|ui| {
+        for parameter in [&parameters.mute_send, &parameters.mute_receive, &parameters.bypass] {
+            switch(ui, parameter, host);
+        }
+    });
+}
+
+fn row(ui: &mut Ui, name: &str, value: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.allocate_ui_with_layout(
+            egui::vec2(LABEL_WIDTH, ui.spacing().interact_size.y),
+            Layout::left_to_right(Align::Center),
+            |ui| {
+                ui.set_min_width(LABEL_WIDTH);
+                ui.label(RichText::new(name).color(theme::FAINT));
+            },
+        );
+        value(ui);
+    });
+}
+
+fn switch(ui: &mut Ui, parameter: &BoolParam, host: &ParamSetter<'_>) {
+    let on = parameter.value();
+    if ui.add(Button::selectable(on, parameter.name()).frame_when_inactive(true)).clicked() {
+        set(parameter, !on, host);
+    }
+}
+
+fn choices(ui: &mut Ui, parameter: &EnumParam<RoomModeChoice>, host: &ParamSetter<'_>) {
+    for (index, name) in RoomModeChoice::variants().iter().enumerate() {
+        let choice = RoomModeChoice::from_index(index);
+        let response =
+            ui.add(Button::selectable(parameter.value() == choice, *name).frame_when_inactive(true));
+        if response.on_hover_text(explanation(choice)).clicked() {
+            set(parameter, choice, host);
+        }
+    }
+}
+
+const fn explanation(choice: RoomModeChoice) -> &'static str {
+    match choice {
+        RoomModeChoice::Auto => "Stems while there is an output for every strip, else the mix.",
+        RoomModeChoice::Stems => "Every strip by itself: the lowest latency, an output for each player.",
+        RoomModeChoice::Mix => "One mix of everybody else, made by the relay: the least network traffic.",
+    }
+}
+
+fn set<P: Param>(parameter: &P, value: P::Plain, host: &ParamSetter<'_>) {
+    host.begin_set_parameter(parameter);
+    host.set_parameter(parameter, value);
+    host.end_set_parameter(parameter);
+}

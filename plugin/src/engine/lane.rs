@@ -1,0 +1,194 @@
+//! One remote strip on its way to the ear: what arrived of it, and where it is read.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use lockstep_shared::clock::Segment;
+use lockstep_shared::dsp::ChunkFrames;
+use lockstep_shared::dsp::{Gain, Sinc};
+use lockstep_shared::jitter::{ChunkWindow, Insertion, JitterTarget, Move, ReadPointer};
+use lockstep_shared::time::{ChunkIndex, GridPosition};
+
+use crate::wiring::LaneGauges;
+
+/// Chunks that are watched before the strip is played: 43 ms tell how late it comes.
+const WATCH_CHUNKS: u32 = 32;
+/// Moves of at least this are faded, smaller ones glide: 10 ms.
+const FADE_FROM_FRAMES: f64 = 480.0;
+/// Beyond the lateness that one chunk in a thousand exceeds: 0.17 ms, half a glide's noise.
+const MARGIN_FRAMES: f64 = 8.0;
+/// Output frames over which a lane fades in or out.
+const FADE_OUTPUT_FRAMES: usize = 480;
+/// Frames of a piece that is read at once.
+pub(super) const PIECE_FRAMES: usize = 64;
+
+/// A remote strip as the audio thread plays it. Built by the link thread, which also frees it.
+#[derive(Debug)]
+pub struct Lane {
+    window: ChunkWindow,
+    pointer: ReadPointer,
+    network: JitterTarget,
+    phase: LatestStart,
+    fade: Gain,
+    stage: Stage,
+    /// The delay last commanded: the automatic part and the user's, in grid frames.
+    commanded: [f64; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing is played yet; so many chunks have been seen.
+    Watching(u32),
+    Playing,
+    Closing,
+}
+
+impl Lane {
+    /// A lane whose delay starts at what is seen first. Allocates 2 MiB and touches it, so that the audio thread
+    /// does not.
+    #[must_use]
+    pub fn new(sinc: Arc<Sinc>) -> Self {
+        Self {
+            window: ChunkWindow::new(ChunkWindow::DEFAULT_CHUNKS),
+            pointer: ReadPointer::new(sinc),
+            network: JitterTarget::new(0.0),
+            phase: LatestStart::default(),
+            fade: Gain::new(0.0),
+            stage: Stage::Watching(0),
+            commanded: [0.0; 2],
+        }
+    }
+
+    /// Takes a chunk that came when the grid was at `arrived`. `now` is the block about to be played: the earliest
+    /// that can hear it.
+    pub(super) fn insert(
+        &mut self,
+        index: ChunkIndex,
+        frames: &ChunkFrames,
+        arrived: GridPosition,
+        now: &Segment,
+        gauges: &LaneGauges,
+    ) {
+        if self.window.holds(index) {
+            return;
+        }
+        let start = index.start().position();
+        self.network.observe(arrived.frames_since(start) + AFTER_FRAMES);
+        self.phase.observe(now.first.frames_since(start) + AFTER_FRAMES);
+        match self.window.insert(index, frames) {
+            Insertion::Stored => {
+                if let Stage::Watching(seen) = &mut self.stage {
+                    *seen += 1;
+                }
+            }
+            Insertion::Late => {
+                gauges.late.fetch_add(1, Ordering::Relaxed);
+            }
+            Insertion::Duplicate | Insertion::TooEarly => {}
+        }
+    }
+
+    /// The delay that the network and the blocks ask for, in grid frames.
+    ///
+    /// A chunk is in time if the block before did not need it. Whatever the blocks, that holds if it arrived before
+    /// its delay was over: so much the network asks for. Where the blocks keep step with the chunks, less is enough:
+    /// the latest start that was ever seen of a block that could play a chunk.
+    pub(super) fn automatic_delay_frames(&self) -> f64 {
+        self.network.target_frames().min(self.phase.frames()) + MARGIN_FRAMES
+    }
+
+    /// Whether the lane plays.
+    pub(super) fn plays(&self) -> bool {
+        matches!(self.stage, Stage::Playing | Stage::Closing)
+    }
+
+    /// The delay in force, in grid frames.
+    pub(super) fn delay_frames(&self) -> f64 {
+        self.pointer.delay_frames()
+    }
+
+    /// Moves the delay to the automatic one and `user_frames` beyond it.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub(super) fn steer(&mut self, user_frames: f64) {
+        // Whole frames: while the clocks agree exactly, what is heard is what was sent, bit for bit.
+        let mut wanted = [self.automatic_delay_frames().ceil(), user_frames.round()];
+        match self.stage {
+            Stage::Watching(seen) if seen >= WATCH_CHUNKS => {
+                self.stage = Stage::Playing;
+                self.fade.set(1.0, FADE_OUTPUT_FRAMES);
+                self.pointer.command(wanted[0] + wanted[1], Move::Start);
+                self.commanded = wanted;
+            }
+            Stage::Watching(_) | Stage::Closing => {}
+            Stage::Playing => {
+                if (0.0..WORTH_FRAMES).contains(&(self.commanded[0] - wanted[0])) {
+                    wanted[0] = self.commanded[0];
+                }
+                if wanted == self.commanded {
+                    return;
+                }
+                let is_small = (wanted[0] - self.commanded[0]).abs() < FADE_FROM_FRAMES;
+                let way = if is_small && wanted[1] == self.commanded[1] { Move::Glide } else { Move::Fade };
+                self.pointer.command(wanted[0] + wanted[1], way);
+                self.commanded = wanted;
+            }
+        }
+    }
+
+    /// Fades out from here on.
+    pub(super) fn close(&mut self) {
+        self.stage = Stage::Closing;
+        self.fade.set(0.0, FADE_OUTPUT_FRAMES);
+    }
+
+    /// Whether it has faded out, or never sounded.
+    pub(super) fn is_closed(&self) -> bool {
+        self.stage == Stage::Closing && self.fade.holding() == Some(0.0)
+    }
+
+    /// Reads one piece of a block.
+    ///
+    /// Real-time: yes. Bound: one kernel read a frame, two during a fade.
+    pub(super) fn read(&mut self, piece: &Segment, [left, right]: [&mut [f32]; 2], gauges: &LaneGauges) {
+        let passed = self.pointer.read(&mut self.window, piece.first, piece.step, [&mut *left, &mut *right]);
+        self.fade.apply([left, right]);
+        gauges.present.fetch_add(passed.present as u64, Ordering::Relaxed);
+        gauges.concealed.fetch_add(passed.concealed as u64, Ordering::Relaxed);
+    }
+}
+
+/// Grid frames that a read looks ahead.
+const AFTER_FRAMES: f64 = 16.0;
+/// Less delay is worth a glide if it is at least so much less: 0.25 ms.
+const WORTH_FRAMES: f64 = 12.0;
+/// Chunks of half the memory for the latest start: 30 s.
+const LATEST_CHUNKS: u32 = 22_500;
+
+/// The latest that a block began after a chunk it could play, over the last half minute to minute.
+#[derive(Debug)]
+struct LatestStart {
+    current: f64,
+    previous: f64,
+    chunks: u32,
+}
+
+impl Default for LatestStart {
+    fn default() -> Self {
+        Self { current: f64::NEG_INFINITY, previous: f64::NEG_INFINITY, chunks: 0 }
+    }
+}
+
+impl LatestStart {
+    fn observe(&mut self, frames: f64) {
+        self.chunks += 1;
+        if self.chunks >= LATEST_CHUNKS {
+            *self = Self { previous: self.current, ..Self::default() };
+        }
+        self.current = self.current.max(frames);
+    }
+
+    const fn frames(&self) -> f64 {
+        self.current.max(self.previous)
+    }
+}

@@ -1,0 +1,214 @@
+//! The link's side of one instance: its rings, and which strip each of its lanes plays.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use lockstep_shared::clock::RoomMap;
+use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Sinc};
+use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, SampleRate};
+use lockstep_shared::wire::{ChunksPerDatagram, StripId};
+
+use crate::engine::Lane;
+use crate::wiring::{LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, STRIP_LANES};
+
+/// An instance, as the link's thread sees it.
+#[derive(Debug)]
+pub struct Port {
+    pub(super) end: LinkEnd,
+    pub(super) strip_name: String,
+    sinc: Arc<Sinc>,
+    lanes: [LaneState; LANES],
+    resync: Resync,
+    run: [ChunkFrames; 4],
+}
+
+/// What a lane does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LaneState {
+    Free,
+    Plays(StripId),
+    /// Fading out; free once the engine hands it back.
+    Closing,
+}
+
+/// A new grid: the lanes that play by the old one fade out first, then the engine forgets the old clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resync {
+    /// The engine knows the grid, or none yet.
+    Done,
+    /// Lanes are fading out.
+    Fading,
+}
+
+/// Consecutive chunks for one datagram.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) first: ChunkIndex,
+    pub(super) chunks: ChunksPerDatagram,
+    pub(super) stamp: Option<MusicalStamp>,
+}
+
+impl Port {
+    /// The link's side of an instance whose host runs at `rate`.
+    #[must_use]
+    pub fn new(end: LinkEnd, strip_name: String, rate: SampleRate) -> Self {
+        let from_grid = Sinc::for_ratio(SampleRate::GRID.hz_f64() / rate.hz_f64());
+        Self {
+            end,
+            strip_name,
+            sinc: Arc::new(from_grid),
+            lanes: [LaneState::Free; LANES],
+            resync: Resync::Done,
+            run: [SILENT_CHUNK; 4],
+        }
+    }
+
+    /// Changes the name that the others see.
+    pub(crate) fn rename(&mut self, strip_name: String) {
+        self.strip_name = strip_name;
+    }
+
+    /// Tells the engine the room's clock. A map that finds the ring full is soon replaced by the next.
+    pub(super) fn set_clock(&mut self, map: Option<RoomMap>) {
+        if let Some(map) = map.filter(|_| self.resync == Resync::Done) {
+            let _ = self.end.orders.push(Order::Clock(map));
+        }
+    }
+
+    /// The grid is a new one.
+    pub(super) fn resync(&mut self) {
+        self.resync = Resync::Fading;
+        for number in 0..LANES {
+            self.close(LaneNumber(number));
+        }
+    }
+
+    /// Where the change to a new grid stands. `map` is the new clock, once it is known.
+    pub(super) fn resync_state(&mut self, map: Option<RoomMap>) -> Resync {
+        if self.resync == Resync::Fading
+            && self.lanes.iter().all(|lane| *lane == LaneState::Free)
+            && self.end.orders.push(Order::NoClock).is_ok()
+        {
+            self.resync = Resync::Done;
+            self.set_clock(map);
+        }
+        self.resync
+    }
+
+    /// Takes back lanes that have faded out, and frees them; true if there were any.
+    pub(super) fn collect_retired(&mut self) -> bool {
+        let mut any = false;
+        while let Ok((number, lane)) = self.end.retired.pop() {
+            drop(lane);
+            if let Some(state @ LaneState::Closing) = self.lanes.get_mut(number.0) {
+                *state = LaneState::Free;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Gives each of these strips a lane, the lowest free one, and keeps those that have one; closes the others.
+    pub(super) fn assign(&mut self, strips: &[StripId]) {
+        for number in 0..STRIP_LANES {
+            if let LaneState::Plays(strip) = self.lanes[number]
+                && !strips.contains(&strip)
+            {
+                self.close(LaneNumber(number));
+            }
+        }
+        for &strip in strips {
+            if self.lane_of(strip).is_none()
+                && let Some(free) = self.lanes[..STRIP_LANES].iter().position(|lane| *lane == LaneState::Free)
+            {
+                self.open(LaneNumber(free), strip);
+            }
+        }
+    }
+
+    /// Opens or closes the lane of the mix.
+    pub(super) fn set_mix(&mut self, wanted: Option<StripId>, number: LaneNumber) {
+        match (wanted, self.lanes[number.0]) {
+            (Some(strip), LaneState::Free) => self.open(number, strip),
+            (None, LaneState::Plays(_)) => self.close(number),
+            (Some(_), LaneState::Plays(_) | LaneState::Closing)
+            | (None, LaneState::Free | LaneState::Closing) => {}
+        }
+    }
+
+    fn open(&mut self, number: LaneNumber, strip: StripId) {
+        if self.end.orders.push(Order::Open(number, Box::new(Lane::new(Arc::clone(&self.sinc))))).is_ok() {
+            self.lanes[number.0] = LaneState::Plays(strip);
+            let gauges = &self.end.gauges.lanes[number.0];
+            gauges.present.store(0, Ordering::Relaxed);
+            gauges.concealed.store(0, Ordering::Relaxed);
+            gauges.late.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn close(&mut self, number: LaneNumber) {
+        if matches!(self.lanes[number.0], LaneState::Plays(_))
+            && self.end.orders.push(Order::Close(number)).is_ok()
+        {
+            self.lanes[number.0] = LaneState::Closing;
+        }
+    }
+
+    /// The lane that plays this strip.
+    pub(super) fn lane_of(&self, strip: StripId) -> Option<LaneNumber> {
+        self.lanes.iter().position(|lane| *lane == LaneState::Plays(strip)).map(LaneNumber)
+    }
+
+    /// Hands a chunk to the engine.
+    pub(super) fn push(
+        &mut self,
+        lane: LaneNumber,
+        index: ChunkIndex,
+        frames: &ChunkFrames,
+        arrived: LocalTime,
+    ) {
+        if self.end.received.push(ReceivedChunk { lane, index, frames: *frames, arrived }).is_err() {
+            self.end.gauges.received_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The next consecutive chunks that were captured: as many as are there, up to `largest`, never waiting for
+    /// more.
+    pub(super) fn captured_run(&mut self, largest: ChunksPerDatagram) -> Option<(Run, &[ChunkFrames])> {
+        let ready = self.end.captured.slots().min(largest.count());
+        let read = self.end.captured.read_chunk(ready).ok()?;
+        let (front, back) = read.as_slices();
+        let first = front.first().or_else(|| back.first()).copied()?;
+        let consecutive =
+            (0..).zip(front.iter().chain(back)).take_while(|(n, chunk)| chunk.index - first.index == *n);
+        let chunks = match consecutive.count() {
+            4.. => ChunksPerDatagram::Four,
+            2 | 3 => ChunksPerDatagram::Two,
+            _ => ChunksPerDatagram::One,
+        };
+        for (kept, chunk) in self.run[..chunks.count()].iter_mut().zip(front.iter().chain(back)) {
+            *kept = chunk.frames;
+        }
+        read.commit(chunks.count());
+        let run = Run { first: first.index, chunks, stamp: first.stamp };
+        Some((run, &self.run[..chunks.count()]))
+    }
+
+    /// Throws away what was captured: there is nobody to send it to.
+    pub(super) fn discard_captured(&mut self) {
+        while self.end.captured.pop().is_ok() {}
+    }
+
+    /// The host's block, in grid frames.
+    pub(super) fn block_grid_frames(&self) -> u32 {
+        self.end.gauges.block_grid_frames.load(Ordering::Relaxed)
+    }
+
+    /// Which strip each lane plays.
+    pub(super) fn playing(&self) -> impl Iterator<Item = (LaneNumber, StripId)> + '_ {
+        self.lanes.iter().enumerate().filter_map(|(number, lane)| match lane {
+            LaneState::Plays(strip) => Some((LaneNumber(number), *strip)),
+            LaneState::Free | LaneState::Closing => None,
+        })
+    }
+}

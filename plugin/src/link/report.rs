@@ -1,0 +1,153 @@
+//! What the editor is shown, worked out on the link's thread.
+
+use std::sync::atomic::Ordering;
+
+use lockstep_shared::session::ClientCounters;
+use lockstep_shared::time::{LocalTime, Span};
+use lockstep_shared::wire::handshake::RefuseReason;
+use lockstep_shared::wire::{LeaveReason, StripId, WIRE_VERSION};
+
+use super::{Link, PortId, Standing};
+use crate::status::{LinkState, MemberStatus, Status, StripStatus};
+use crate::wiring::{Gauges, LaneNumber, STRIP_LANES};
+
+impl Link {
+    /// What the editor of this instance shows. Peaks are taken: each status shows those since the last.
+    pub fn status(&self, now: LocalTime, id: PortId) -> Status {
+        let Some(port) = self.ports.get(&id) else { return Status::default() };
+        let gauges = &port.end.gauges;
+        let lanes: Vec<_> = self
+            .ports
+            .values()
+            .flat_map(|port| port.playing().map(|(lane, strip)| (strip, lane, &*port.end.gauges)))
+            .collect();
+        let drift = gauges.drift_ppm.load(Ordering::Relaxed);
+        let has_clock = self.clock.map(now).is_some();
+        let longest = lanes
+            .iter()
+            .map(|(_, lane, gauges)| gauges.lanes[lane.0].delay_ms.load(Ordering::Relaxed))
+            .filter(|delay| delay.is_finite())
+            .reduce(f64::max);
+        let sync_delay_ms = f64::from(gauges.sync_delay_ms.load(Ordering::Relaxed));
+        Status {
+            link: self.link_state(now),
+            members: self.members(&lanes),
+            drift_ppm: drift.is_finite().then_some(drift),
+            clock_error_us: has_clock.then(|| self.clock.error_us_at(now)),
+            round_trip_ms: has_clock.then(|| self.clock.round_trip().millis_f64()),
+            automatic_delay_ms: longest.map(|delay| delay - sync_delay_ms),
+            sync_delay_ms,
+            send_peak: gauges.send_peak.each_ref().map(|peak| peak.swap(0.0, Ordering::Relaxed)),
+            receive_peak: gauges.receive_peak.each_ref().map(|peak| peak.swap(0.0, Ordering::Relaxed)),
+            notices: self.notices(id, gauges),
+        }
+    }
+
+    fn members(&self, lanes: &[(StripId, LaneNumber, &Gauges)]) -> Vec<MemberStatus> {
+        let strips_of = |member| {
+            let strips = self.roster.strips.iter().filter(move |strip| strip.member == member);
+            strips.map(|strip| {
+                let lane = lanes.iter().find(|(playing, ..)| *playing == strip.id);
+                let shown = lane.map(|(_, lane, gauges)| (*lane, &gauges.lanes[lane.0]));
+                let present = shown.map_or(0, |(_, lane)| lane.present.load(Ordering::Relaxed));
+                let concealed = shown.map_or(0, |(_, lane)| lane.concealed.load(Ordering::Relaxed));
+                StripStatus {
+                    name: strip.name.clone(),
+                    output: shown
+                        .map(|(lane, _)| lane.0 + 1)
+                        .filter(|output| *output <= crate::engine::STRIP_OUTPUTS),
+                    peak: shown.map_or(0.0, |(_, lane)| lane.peak.swap(0.0, Ordering::Relaxed)),
+                    latency_ms: shown.map_or(f64::NAN, |(_, lane)| lane.delay_ms.load(Ordering::Relaxed)),
+                    concealed_ppm: parts_per_million(concealed, present + concealed),
+                }
+            })
+        };
+        let members = self.roster.members.iter().map(|member| MemberStatus {
+            name: member.name.clone(),
+            is_self: Some(member.id) == self.roster.you,
+            strips: strips_of(member.id).collect(),
+        });
+        members.collect()
+    }
+
+    fn link_state(&self, now: LocalTime) -> LinkState {
+        let since = (now - self.since).max(Span::ZERO).secs_f64();
+        match self.standing {
+            Standing::Joined => LinkState::Joined,
+            Standing::Connecting => LinkState::Connecting(format!(
+                "no answer from the relay for {since:.0} s ({} tries); is it running, and is its UDP port open?",
+                self.client.tries()
+            )),
+            Standing::Lost => {
+                LinkState::Lost(format!("the relay has been silent for {since:.0} s; trying again"))
+            }
+            Standing::Ended(reason) => LinkState::Lost(format!(
+                "{}; trying again",
+                match reason {
+                    LeaveReason::Left => "left the room",
+                    LeaveReason::RelayStops => "the relay was shut down",
+                    LeaveReason::RoomFailed => "the room failed at the relay and starts anew",
+                    LeaveReason::Flooding => "the relay ended the session for sending too much",
+                }
+            )),
+            Standing::Refused(reason, version) => LinkState::Refused(match reason {
+                RefuseReason::Version => format!(
+                    "the relay speaks version {version} of the protocol, this plugin version {WIRE_VERSION}: \
+                     update the older one"
+                ),
+                RefuseReason::UnknownRoom => {
+                    "the relay knows no room with this secret: ask its owner for a new invite".into()
+                }
+                RefuseReason::WrongKey => {
+                    "the relay has another key than the invite says: ask its owner for a new invite".into()
+                }
+                RefuseReason::RoomFull => "the room is full; trying again until a place is free".into(),
+                RefuseReason::TooMany => "too many attempts from this network; trying again later".into(),
+            }),
+        }
+    }
+
+    fn notices(&self, id: PortId, gauges: &Gauges) -> Vec<String> {
+        let mut notices = Vec::new();
+        if gauges.runs_ahead() {
+            notices.push(
+                "The host computes ahead of time, so live audio arrives too early and in bursts: in REAPER, switch \
+                 off anticipative FX processing for this track (Preferences, Audio, Buffering)."
+                    .into(),
+            );
+        }
+        let listener = self.listener();
+        if listener != Some(id)
+            && !gauges.mute_receive()
+            && let Some(port) = listener.and_then(|listener| self.ports.get(&listener))
+        {
+            notices.push(format!("The others are heard in the instance {:?}.", port.strip_name));
+        }
+        let others = self.other_strips().count();
+        if others > STRIP_LANES && gauges.wish() == crate::engine::RoomMode::Stems {
+            notices.push(format!(
+                "The room has {others} strips; {STRIP_LANES} of them are played. Room Mode Mix or Auto plays all."
+            ));
+        }
+        let ClientCounters { malformed, stray: _, forged, replayed } = self.client.counters();
+        if malformed + forged + replayed > 0 {
+            notices.push(format!(
+                "Refused from the network: {malformed} malformed, {forged} forged, {replayed} replayed datagrams."
+            ));
+        }
+        let dropped =
+            gauges.captured_dropped.load(Ordering::Relaxed) + gauges.received_dropped.load(Ordering::Relaxed);
+        if dropped > 0 {
+            notices.push(format!("{dropped} chunks were dropped because the computer was too busy."));
+        }
+        notices
+    }
+}
+
+fn parts_per_million(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    let (part, whole) = (u32::try_from(part).unwrap_or(u32::MAX), u32::try_from(whole).unwrap_or(u32::MAX));
+    f64::from(part) / f64::from(whole) * 1e6
+}

@@ -1,0 +1,273 @@
+//! The link's thread: one for each room that the process plays in, and nearly always that is one.
+
+use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use lockstep_shared::session::{ClientSettings, Invite};
+use lockstep_shared::time::{LocalTime, Span};
+use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
+
+use super::{clock, member, wait};
+use crate::link::{Link, LinkSettings, Port, PortId};
+use crate::status::{LinkState, Status};
+
+/// How often the status is worked out.
+const STATUS_EVERY: Span = Span::from_millis(50);
+/// Datagrams taken in a row before the rings are looked at again.
+const RECEIVE_BATCH: usize = 64;
+/// The longest sleep: commands are looked for this often.
+const SLEEP_MAX: Duration = Duration::from_millis(20);
+/// How long an instance waits for its port when it leaves.
+const HAND_BACK_WITHIN: Duration = Duration::from_millis(500);
+/// Between two attempts to find the relay's address or to open a socket.
+const RETRY_OPEN: Span = Span::from_millis(2_000);
+
+/// What an instance shows.
+pub(super) type SharedStatus = Arc<Mutex<Status>>;
+
+/// What instances tell the thread.
+#[derive(Debug)]
+enum Command {
+    Add { seat: u64, port: Box<Port>, status: SharedStatus },
+    Remove { seat: u64, back: Sender<Box<Port>> },
+    Rename { seat: u64, member_name: String, strip_name: String },
+    Stop,
+}
+
+/// A running link.
+#[derive(Debug)]
+pub(super) struct LinkThread {
+    commands: Sender<Command>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LinkThread {
+    pub(super) fn start(invite: Invite, member_name: String) -> Result<Self, String> {
+        let (commands, inbox) = channel();
+        let thread = std::thread::Builder::new()
+            .name("lockstep-link".into())
+            .spawn(move || {
+                Runner { invite, member_name, inbox, seats: Vec::new(), waiting: Vec::new() }.run()
+            })
+            .map_err(|error| format!("the system refused a thread for the link: {error}"))?;
+        Ok(Self { commands, thread: Some(thread) })
+    }
+
+    pub(super) fn add(&self, seat: u64, port: Box<Port>, status: SharedStatus) {
+        self.send(Command::Add { seat, port, status });
+    }
+
+    /// Takes an instance out, and waits for its port. None if the thread is busy looking for the relay's address.
+    pub(super) fn remove(&self, seat: u64) -> Option<Box<Port>> {
+        let (back, port) = channel();
+        self.send(Command::Remove { seat, back });
+        port.recv_timeout(HAND_BACK_WITHIN).ok()
+    }
+
+    pub(super) fn rename(&self, seat: u64, member_name: String, strip_name: String) {
+        self.send(Command::Rename { seat, member_name, strip_name });
+    }
+
+    fn send(&self, command: Command) {
+        // The thread lives as long as this handle, unless it died of a bug; then there is nobody to tell.
+        let _ = self.commands.send(command);
+    }
+}
+
+impl Drop for LinkThread {
+    /// Says goodbye to the relay and waits for the thread: it never outlives the plugin's code.
+    fn drop(&mut self) {
+        self.send(Command::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Runner {
+    invite: Invite,
+    member_name: String,
+    inbox: Receiver<Command>,
+    seats: Vec<RunningSeat>,
+    /// Instances that came before the relay's address was known.
+    waiting: Vec<Command>,
+}
+
+#[derive(Debug)]
+struct RunningSeat {
+    seat: u64,
+    port: PortId,
+    status: SharedStatus,
+}
+
+enum Next {
+    GoOn,
+    Stop,
+}
+
+impl Runner {
+    fn run(mut self) {
+        let Some((socket, mut link)) = self.open() else { return };
+        for command in std::mem::take(&mut self.waiting) {
+            self.obey(&mut link, command);
+        }
+        let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
+        let mut status_due = clock::now();
+        loop {
+            loop {
+                match self.inbox.try_recv() {
+                    Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
+                        link.leave();
+                        send_all(&socket, &mut link, &mut buffer);
+                        return;
+                    }
+                    Ok(command) => self.obey(&mut link, command),
+                    Err(TryRecvError::Empty) => break,
+                }
+            }
+            for _ in 0..RECEIVE_BATCH {
+                // An error here is an ICMP answer to an earlier datagram: the relay is not there, or not yet.
+                let Ok(length) = socket.recv(&mut buffer) else { break };
+                if length <= DATAGRAM_BYTES_MAX {
+                    link.handle_datagram(clock::now(), &mut buffer[..length]);
+                }
+            }
+            link.handle_timeout(clock::now());
+            send_all(&socket, &mut link, &mut buffer);
+            let now = clock::now();
+            if now >= status_due {
+                status_due = now + STATUS_EVERY;
+                for seat in &self.seats {
+                    set(&seat.status, link.status(now, seat.port));
+                }
+            }
+            let timeout = now.duration_until(link.poll_timeout()).min(SLEEP_MAX);
+            if wait::for_datagram(&socket, timeout).is_err() {
+                // A socket that cannot be waited for is looked at again after the wait itself.
+                std::thread::park_timeout(timeout);
+            }
+        }
+    }
+
+    /// Finds the relay and opens a socket to it, for as long as it takes. None when told to stop.
+    fn open(&mut self) -> Option<(UdpSocket, Link)> {
+        let mut try_at = clock::now();
+        loop {
+            if let Next::Stop = self.wait_until(try_at) {
+                return None;
+            }
+            match self.try_open(clock::now()) {
+                Ok(open) => return Some(open),
+                Err(sentence) => self.tell(&LinkState::Connecting(sentence)),
+            }
+            try_at = clock::now() + RETRY_OPEN;
+        }
+    }
+
+    fn try_open(&self, now: LocalTime) -> Result<(UdpSocket, Link), String> {
+        let Invite { host, port, relay_key, secret, .. } = &self.invite;
+        let addresses: Vec<SocketAddr> = (host.as_str(), *port)
+            .to_socket_addrs()
+            .map_err(|error| {
+                format!("the relay {host:?} was not found ({error}); check the invite and the network")
+            })?
+            .collect();
+        let mut failure = format!("the relay {host:?} has no address");
+        for address in addresses {
+            match connect(address) {
+                Ok(socket) => {
+                    let client =
+                        ClientSettings { relay_key: *relay_key, secret: *secret, member_key: member::key()? };
+                    let member_name = self.member_name.clone();
+                    let settings = LinkSettings { client, member_name, format: Format::Pcm16 };
+                    return Ok((socket, Link::new(settings, &member::seed()?, now)));
+                }
+                Err(error) => failure = format!("no way to the relay at {address}: {error}"),
+            }
+        }
+        Err(failure)
+    }
+
+    /// Keeps commands for later until `until`.
+    fn wait_until(&mut self, until: LocalTime) -> Next {
+        loop {
+            let left = clock::now().duration_until(until);
+            match self.inbox.recv_timeout(left) {
+                Ok(Command::Stop) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+                    return Next::Stop;
+                }
+                Ok(Command::Remove { seat, back }) => self.hand_back(seat, &back),
+                Ok(command) => self.waiting.push(command),
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => return Next::GoOn,
+            }
+        }
+    }
+
+    /// Gives up an instance that waits for the relay's address.
+    fn hand_back(&mut self, leaves: u64, back: &Sender<Box<Port>>) {
+        let is_leaving = |command: &Command| matches!(command, Command::Add { seat, .. } if *seat == leaves);
+        let Some(place) = self.waiting.iter().position(is_leaving) else { return };
+        if let Command::Add { port, .. } = self.waiting.remove(place) {
+            let _ = back.send(port);
+        }
+    }
+
+    /// Tells everybody who waits.
+    fn tell(&self, state: &LinkState) {
+        for command in &self.waiting {
+            if let Command::Add { status, .. } = command {
+                set(status, Status { link: state.clone(), ..Status::default() });
+            }
+        }
+    }
+
+    fn obey(&mut self, link: &mut Link, command: Command) {
+        let now = clock::now();
+        match command {
+            Command::Add { seat, port, status } => match link.add_port(now, *port) {
+                Ok(port) => self.seats.push(RunningSeat { seat, port, status }),
+                Err(error) => {
+                    set(&status, Status { link: LinkState::Refused(error.to_string()), ..Status::default() });
+                }
+            },
+            Command::Remove { seat, back } => {
+                if let Some(place) = self.seats.iter().position(|running| running.seat == seat)
+                    && let Some(port) = link.remove_port(now, self.seats.swap_remove(place).port)
+                {
+                    // Whoever asked may have gone: then the port is freed here.
+                    let _ = back.send(Box::new(port));
+                }
+            }
+            Command::Rename { seat, member_name, strip_name } => {
+                if let Some(running) = self.seats.iter().find(|running| running.seat == seat) {
+                    link.rename(now, running.port, member_name, strip_name);
+                }
+            }
+            // Seen to where commands are read.
+            Command::Stop => {}
+        }
+    }
+}
+
+fn connect(relay: SocketAddr) -> std::io::Result<UdpSocket> {
+    let any: SocketAddr = if relay.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(relay)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn send_all(socket: &UdpSocket, link: &mut Link, buffer: &mut [u8]) {
+    while let Some(length) = link.poll_transmit(clock::now(), &mut buffer[..DATAGRAM_BYTES_MAX]) {
+        // What the system will not take now is lost, as on any network.
+        let _ = socket.send(&buffer[..length]);
+    }
+}
+
+fn set(shared: &SharedStatus, status: Status) {
+    *shared.lock().unwrap_or_else(PoisonError::into_inner) = status;
+}

@@ -1,0 +1,229 @@
+//! Every ring and atomic between threads, in one place.
+//!
+//! | what | from -> to | kind | capacity | when full / empty |
+//! |---|---|---|---|---|
+//! | captured chunks | audio -> link | `rtrb` of fixed arrays | [`CAPTURED_CHUNKS`] | drop newest, count |
+//! | received chunks | link -> audio | `rtrb` of fixed arrays | [`RECEIVED_CHUNKS`] | drop newest, count / conceal |
+//! | orders (maps, lanes) | link -> audio | `rtrb` | [`ORDERS`] | link keeps it and tries again |
+//! | retired lanes | audio -> link | `rtrb` | [`RETIRED`] | audio keeps the lane, silent |
+//! | levels, counters, wishes | both ways | atomics, [`Gauges`] | latest | - |
+//! | status | link -> editor | `Mutex`, neither end is real-time | latest | - |
+//! | commands | instance -> link | channel, neither end is real-time | unbounded | - |
+//!
+//! The audio thread only pushes and pops; whoever allocates or frees is at the other end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use atomic_float::{AtomicF32, AtomicF64};
+use lockstep_shared::clock::{HostPace, RoomMap};
+use lockstep_shared::dsp::ChunkFrames;
+use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::engine::{Lane, RoomMode};
+
+/// Chunks on the way out: the longest block of 4,096 frames at 44.1 kHz is 70 chunks, three times over.
+const CAPTURED_CHUNKS: usize = 256;
+/// Chunks on the way in: 16 strips through a block of 4,096 frames.
+const RECEIVED_CHUNKS: usize = 1_536;
+/// Orders: two for every lane and a second of clock maps.
+const ORDERS: usize = 160;
+const RETIRED: usize = 2 * LANES;
+
+/// Remote strips that one instance can play, and the mix.
+pub const LANES: usize = STRIP_LANES + 1;
+/// Remote strips that one instance can play.
+pub const STRIP_LANES: usize = 16;
+/// The lane of the relay's mix.
+pub const MIX_LANE: LaneNumber = LaneNumber(STRIP_LANES);
+
+/// Which lane; lanes 0 to 7 have an output of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LaneNumber(pub usize);
+
+/// A chunk of this instance's input, placed on the grid.
+#[derive(Clone, Copy, Debug)]
+pub struct CapturedChunk {
+    /// Where it is.
+    pub index: ChunkIndex,
+    /// What it holds.
+    pub frames: ChunkFrames,
+    /// Where the host's song was at its first frame.
+    pub stamp: Option<MusicalStamp>,
+}
+
+/// A chunk of a remote strip.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceivedChunk {
+    /// The lane that plays the strip.
+    pub lane: LaneNumber,
+    /// Where it is.
+    pub index: ChunkIndex,
+    /// What it holds.
+    pub frames: ChunkFrames,
+    /// When its datagram came.
+    pub arrived: LocalTime,
+}
+
+/// What the link tells the engine.
+#[derive(Debug)]
+pub enum Order {
+    /// The room's clock, as measured now.
+    Clock(RoomMap),
+    /// The room's clock means nothing any more: the grid is another, or there is none.
+    NoClock,
+    /// Play a strip through this lane.
+    Open(LaneNumber, Box<Lane>),
+    /// Fade the lane out and hand it back.
+    Close(LaneNumber),
+}
+
+/// Values that are read and written by several threads, each meaningful by itself.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    /// Peak of what was sent since it was last taken.
+    pub send_peak: [AtomicF32; 2],
+    /// Peak of what was played since it was last taken.
+    pub receive_peak: [AtomicF32; 2],
+    /// One set for each lane.
+    pub lanes: [LaneGauges; LANES],
+    /// The audio interface's rate against the grid; NaN while unknown.
+    pub drift_ppm: AtomicF64,
+    /// How far the last block was from where the clocks say, in grid frames.
+    pub alignment_error_frames: AtomicF64,
+    /// The user's part of the delay.
+    pub sync_delay_ms: AtomicF32,
+    /// The host's block in grid frames, of the last block.
+    pub block_grid_frames: AtomicU32,
+    /// Chunks that found the captured ring full.
+    pub captured_dropped: AtomicU64,
+    /// Chunks that found the received ring full.
+    pub received_dropped: AtomicU64,
+    /// Blocks processed.
+    pub blocks: AtomicU64,
+    wish: AtomicU8,
+    mute_receive: AtomicBool,
+    runs_ahead: AtomicBool,
+}
+
+/// What a lane shows.
+#[derive(Debug, Default)]
+pub struct LaneGauges {
+    /// Peak since it was last taken.
+    pub peak: AtomicF32,
+    /// From the sender's input to this output; NaN while it does not play.
+    pub delay_ms: AtomicF64,
+    /// Chunks played.
+    pub present: AtomicU64,
+    /// Chunks concealed.
+    pub concealed: AtomicU64,
+    /// Chunks refused because they came after their time.
+    pub late: AtomicU64,
+}
+
+impl Gauges {
+    /// What the instance asks the relay for.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn set_wish(&self, mode: RoomMode) {
+        let code = match mode {
+            RoomMode::Auto => 0,
+            RoomMode::Stems => 1,
+            RoomMode::Mix => 2,
+        };
+        self.wish.store(code, Ordering::Relaxed);
+    }
+
+    /// What the instance asks the relay for.
+    pub fn wish(&self) -> RoomMode {
+        match self.wish.load(Ordering::Relaxed) {
+            1 => RoomMode::Stems,
+            2 => RoomMode::Mix,
+            _ => RoomMode::Auto,
+        }
+    }
+
+    /// Whether the instance wants nothing of the others.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn set_mute_receive(&self, mute: bool) {
+        self.mute_receive.store(mute, Ordering::Relaxed);
+    }
+
+    /// Whether the instance wants nothing of the others.
+    pub fn mute_receive(&self) -> bool {
+        self.mute_receive.load(Ordering::Relaxed)
+    }
+
+    /// How the host calls.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn set_pace(&self, pace: HostPace) {
+        self.runs_ahead.store(pace == HostPace::AheadOfTime, Ordering::Relaxed);
+    }
+
+    /// Whether the host computes ahead of time in bursts.
+    pub fn runs_ahead(&self) -> bool {
+        self.runs_ahead.load(Ordering::Relaxed)
+    }
+}
+
+/// The audio thread's ends.
+#[derive(Debug)]
+pub struct AudioEnd {
+    /// What was captured.
+    pub captured: Producer<CapturedChunk>,
+    /// What arrived.
+    pub received: Consumer<ReceivedChunk>,
+    /// What the link says.
+    pub orders: Consumer<Order>,
+    /// Lanes on their way to be freed.
+    pub retired: Producer<(LaneNumber, Box<Lane>)>,
+    /// Shown and wished.
+    pub gauges: Arc<Gauges>,
+}
+
+/// The link thread's ends.
+#[derive(Debug)]
+pub struct LinkEnd {
+    /// What was captured.
+    pub captured: Consumer<CapturedChunk>,
+    /// What arrived.
+    pub received: Producer<ReceivedChunk>,
+    /// What the link says.
+    pub orders: Producer<Order>,
+    /// Lanes to be freed.
+    pub retired: Consumer<(LaneNumber, Box<Lane>)>,
+    /// Shown and wished.
+    pub gauges: Arc<Gauges>,
+}
+
+/// The rings of one instance. Allocates about 1 MB.
+#[must_use]
+pub fn wire() -> (AudioEnd, LinkEnd) {
+    let (captured_in, captured_out) = RingBuffer::new(CAPTURED_CHUNKS);
+    let (received_in, received_out) = RingBuffer::new(RECEIVED_CHUNKS);
+    let (orders_in, orders_out) = RingBuffer::new(ORDERS);
+    let (retired_in, retired_out) = RingBuffer::new(RETIRED);
+    let gauges = Arc::new(Gauges::default());
+    gauges.drift_ppm.store(f64::NAN, Ordering::Relaxed);
+    for lane in &gauges.lanes {
+        lane.delay_ms.store(f64::NAN, Ordering::Relaxed);
+    }
+    let audio = AudioEnd {
+        captured: captured_in,
+        received: received_out,
+        orders: orders_out,
+        retired: retired_in,
+        gauges: Arc::clone(&gauges),
+    };
+    let link = LinkEnd {
+        captured: captured_out,
+        received: received_in,
+        orders: orders_in,
+        retired: retired_out,
+        gauges,
+    };
+    (audio, link)
+}

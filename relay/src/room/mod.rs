@@ -1,0 +1,329 @@
+//! One room: its members, their strips, and what each of them is sent.
+//!
+//! Audio that arrives is *forwarded* at once, as it was written, to every member that asked for stems, and put
+//! into the strip's window for the *mix* of those that asked for one ([`mixer`]). Both are pulled: the room notes
+//! what there is to send, and [`Room::next_send`] yields it listener by listener, so that nothing is queued.
+
+mod member;
+mod mixer;
+mod strip;
+
+use std::collections::BTreeMap;
+
+use lockstep_shared::dsp::ChunkFrames;
+use lockstep_shared::session::SessionId;
+use lockstep_shared::time::{Frames, GridPosition};
+use lockstep_shared::wire::{
+    Audio, AudioHead, DOCUMENT_BYTES_MAX, Element, Gains, MemberId, PLAIN_BYTES_MAX, PlayMode, Profile,
+    Roster, RosterMember, RosterStrip, StripId, Writer,
+};
+
+use member::Member;
+use mixer::Mixer;
+use strip::{ROOM_WINDOW_CHUNKS, Strip};
+
+/// How far ahead of the grid a chunk may be named: a member whose clock has not settled, not more.
+const AHEAD_MAX: Frames = Frames(4_800);
+
+/// What a room counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoomCounters {
+    /// Audio of a strip that its member has not announced.
+    pub unknown_strip: u64,
+    /// Audio named so far from the grid's now that it could not be played.
+    pub off_grid: u64,
+    /// Chunks that came after their mix had left.
+    pub late_for_mix: u64,
+    /// Chunks mixed without one of the strips that play.
+    pub absent_from_mix: u64,
+}
+
+/// One room.
+#[derive(Debug)]
+pub struct Room {
+    members: BTreeMap<MemberId, Member>,
+    by_session: BTreeMap<SessionId, MemberId>,
+    strips: BTreeMap<StripId, Strip>,
+    next_member: u16,
+    next_strip: u16,
+    forward: Forward,
+    mixer: Mixer,
+    counters: RoomCounters,
+    #[cfg(test)]
+    is_poisoned: bool,
+}
+
+/// One datagram's audio on its way to the members that asked for stems.
+#[derive(Debug)]
+struct Forward {
+    bytes: Box<[u8; PLAIN_BYTES_MAX]>,
+    length: usize,
+    from: MemberId,
+    /// The first member that has not been looked at; none when all have.
+    next: Option<MemberId>,
+}
+
+/// One datagram's worth for one member.
+#[derive(Debug)]
+pub enum Send<'a> {
+    /// Elements, ready to be sealed.
+    Stems(&'a [u8]),
+    /// A mix, to be written.
+    Mix(AudioHead, &'a [ChunkFrames]),
+}
+
+impl Room {
+    /// An empty room.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            members: BTreeMap::new(),
+            by_session: BTreeMap::new(),
+            strips: BTreeMap::new(),
+            next_member: 0,
+            next_strip: 0,
+            forward: Forward {
+                bytes: Box::new([0; PLAIN_BYTES_MAX]),
+                length: 0,
+                from: MemberId(0),
+                next: None,
+            },
+            mixer: Mixer::new(),
+            counters: RoomCounters::default(),
+            #[cfg(test)]
+            is_poisoned: false,
+        }
+    }
+
+    /// A member came in with this session.
+    pub fn join(&mut self, session: SessionId) {
+        while self.members.contains_key(&MemberId(self.next_member)) || self.next_member == u16::MAX {
+            self.next_member = self.next_member.wrapping_add(1);
+        }
+        let id = MemberId(self.next_member);
+        self.next_member = self.next_member.wrapping_add(1);
+        self.members.insert(id, Member::new(session));
+        self.by_session.insert(session, id);
+    }
+
+    /// A member has a new session; it stays the same member with the same strips.
+    pub fn returned(&mut self, old: SessionId, new: SessionId) {
+        if let Some(id) = self.by_session.remove(&old)
+            && let Some(member) = self.members.get_mut(&id)
+        {
+            member.session = new;
+            member.is_present = true;
+            self.by_session.insert(new, id);
+        }
+    }
+
+    /// A member is heard, or not for a while: nothing is sent to one that is absent.
+    pub fn set_present(&mut self, session: SessionId, presence: Presence) {
+        if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
+            member.is_present = presence == Presence::Present;
+        }
+    }
+
+    /// The member's place is free.
+    pub fn leave(&mut self, session: SessionId) {
+        if let Some(id) = self.by_session.remove(&session) {
+            self.members.remove(&id);
+            self.strips.retain(|_, strip| strip.member != id);
+        }
+    }
+
+    /// What the member is and wants. Strips it had before keep their numbers.
+    pub fn set_profile(&mut self, session: SessionId, profile: Profile) {
+        let Some(&id) = self.by_session.get(&session) else { return };
+        self.strips.retain(|_, strip| {
+            strip.member != id || profile.strips.iter().any(|kept| kept.number == strip.number)
+        });
+        for wanted in &profile.strips {
+            let known =
+                self.strips.values_mut().find(|strip| strip.member == id && strip.number == wanted.number);
+            if let Some(strip) = known {
+                wanted.name.clone_into(&mut strip.name);
+                strip.channels = wanted.channels;
+            } else {
+                let free = self.free_strip();
+                self.strips.insert(free, Strip::new(id, wanted));
+            }
+        }
+        if let Some(member) = self.members.get_mut(&id) {
+            member.set_profile(profile);
+        }
+    }
+
+    fn free_strip(&mut self) -> StripId {
+        while self.strips.contains_key(&StripId(self.next_strip)) || StripId(self.next_strip) == StripId::MIX
+        {
+            self.next_strip = self.next_strip.wrapping_add(1);
+        }
+        let id = StripId(self.next_strip);
+        self.next_strip = self.next_strip.wrapping_add(1);
+        id
+    }
+
+    /// The member's own gains in its mix.
+    pub fn set_gains(&mut self, session: SessionId, gains: &Gains) {
+        if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
+            member.set_gains(gains);
+        }
+    }
+
+    /// Takes the audio of one opened datagram: forwards it, and keeps it for the mix.
+    ///
+    /// Bound: one datagram.
+    pub fn take_audio<'a>(
+        &mut self,
+        session: SessionId,
+        grid: GridPosition,
+        audio: impl Iterator<Item = Audio<'a>>,
+    ) {
+        #[cfg(test)]
+        assert!(!self.is_poisoned, "a test broke this room");
+        let Some(&from) = self.by_session.get(&session) else { return };
+        let (mut stems, mut mix) = (false, false);
+        for member in self.members.values().filter(|member| member.is_present) {
+            match member.profile.play {
+                PlayMode::Stems => stems = true,
+                PlayMode::Mix => mix = true,
+                PlayMode::Nothing => {}
+            }
+        }
+        let mut out = Writer::new(&mut *self.forward.bytes);
+        for audio in audio {
+            let number = audio.head.strip.0;
+            let Some((&id, strip)) =
+                self.strips.iter_mut().find(|(_, strip)| strip.member == from && strip.number == number)
+            else {
+                self.counters.unknown_strip += 1;
+                continue;
+            };
+            let first = audio.head.first.unwrap_near(grid.floor().chunk());
+            let age = grid.floor() - first.start();
+            if age < Frames(-AHEAD_MAX.0) || age.0 > ROOM_WINDOW_CHUNKS * 64 {
+                self.counters.off_grid += 1;
+                continue;
+            }
+            if stems {
+                let head = AudioHead { strip: id, ..audio.head };
+                // What came in one datagram fits into one.
+                let _ = Element::Audio(Audio { head, samples: audio.samples }).encode(&mut out);
+            }
+            if mix {
+                self.counters.late_for_mix += strip.take(grid, first, &audio);
+            }
+        }
+        self.forward.length = out.length();
+        self.forward.from = from;
+        self.forward.next = (out.length() > 0).then_some(MemberId(0));
+    }
+
+    /// The next thing to send, and to whom. Call until it yields none, after every change.
+    pub fn next_send(&mut self, grid: GridPosition) -> Option<(SessionId, Send<'_>)> {
+        if let Some(session) = self.next_stems_listener() {
+            return Some((session, Send::Stems(&self.forward.bytes[..self.forward.length])));
+        }
+        let (session, head, chunks) =
+            self.mixer.next_send(grid, &mut self.members, &mut self.strips, &mut self.counters)?;
+        Some((session, Send::Mix(head, chunks)))
+    }
+
+    fn next_stems_listener(&mut self) -> Option<SessionId> {
+        let start = self.forward.next?;
+        for (&id, member) in self.members.range(start..) {
+            if id != self.forward.from && member.is_present && member.profile.play == PlayMode::Stems {
+                self.forward.next = Some(MemberId(id.0.saturating_add(1)));
+                return Some(member.session);
+            }
+        }
+        self.forward.next = None;
+        None
+    }
+
+    /// The grid position at which the next mix leaves even if it is not complete; none while nobody wants one.
+    #[must_use]
+    pub fn mix_due(&self) -> Option<lockstep_shared::time::GridFrame> {
+        self.members
+            .values()
+            .any(|member| member.is_present && member.profile.play == PlayMode::Mix)
+            .then(|| self.mixer.due())
+            .flatten()
+    }
+
+    /// The roster as each member is to have it.
+    pub fn rosters(&self) -> impl Iterator<Item = (SessionId, Vec<u8>)> + '_ {
+        let members = self
+            .members
+            .iter()
+            .map(|(&id, member)| RosterMember { id, name: member.profile.name.clone() })
+            .collect::<Vec<_>>();
+        let strips = self
+            .strips
+            .iter()
+            .map(|(&id, strip)| RosterStrip {
+                id,
+                member: strip.member,
+                channels: strip.channels,
+                name: strip.name.clone(),
+            })
+            .collect::<Vec<_>>();
+        let mut roster = Roster { you: None, members, strips };
+        self.members.iter().map(move |(&id, member)| {
+            roster.you = Some(id);
+            let mut buffer = vec![0; DOCUMENT_BYTES_MAX];
+            let mut out = Writer::new(&mut buffer);
+            // Names are cut to 64 bytes: a room of 200 members with 16 strips each is refused at its settings.
+            let length = roster.encode(&mut out).map_or(0, |()| out.length());
+            buffer.truncate(length);
+            (member.session, buffer)
+        })
+    }
+
+    /// Everybody's session.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.members.values().map(|member| member.session)
+    }
+
+    /// The member's name, as far as it has told it.
+    #[must_use]
+    pub fn name_of(&self, session: SessionId) -> &str {
+        self.by_session
+            .get(&session)
+            .and_then(|id| self.members.get(id))
+            .map_or("", |member| &member.profile.name)
+    }
+
+    /// Members, present or awaited back.
+    #[must_use]
+    pub fn member_count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// What the room counted.
+    #[must_use]
+    pub const fn counters(&self) -> RoomCounters {
+        self.counters
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn poison(&mut self) {
+        self.is_poisoned = true;
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a member is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Heard lately.
+    Present,
+    /// Silent for longer than [`lockstep_shared::session::STALE_AFTER`]; its place is kept.
+    Awaited,
+}
