@@ -2,16 +2,14 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use lockstep_relay::config::{
-    Config, ConfigError, FileConfig, Listen, LogFormat, LogLevel, Overrides, RoomConfig,
-};
-use lockstep_relay::shell::host::invite_host;
-use lockstep_relay::shell::state::State;
-use lockstep_relay::shell::{self, ShellError};
 use thiserror::Error;
+
+use crate::config::{Config, ConfigError, Listen, LogFormat, LogLevel, Overrides, RoomConfig};
+use crate::shell::host::invite_host;
+use crate::shell::state::State;
+use crate::shell::{self, ShellError};
 
 const AFTER_HELP: &str = "\
 Every flag may be given in the environment as LOCKSTEP_RELAY_NAME, as in LOCKSTEP_RELAY_PUBLIC_HOST. \
@@ -58,7 +56,6 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Options")]
 struct Flags {
     /// Folder of the relay's key and the rooms' secrets
     #[arg(long, global = true, value_name = "FOLDER", env = "LOCKSTEP_RELAY_STATE", hide_env = true)]
@@ -86,7 +83,7 @@ struct Flags {
         value_delimiter = ','
     )]
     rooms: Vec<String>,
-    /// Members at a time, of every room, 1 to 200 [default: 50]
+    /// Members at a time, of every room, 1 to 100 [default: 50]
     #[arg(long, global = true, value_name = "N", env = "LOCKSTEP_RELAY_MEMBERS_MAX", hide_env = true)]
     members_max: Option<usize>,
     /// Host name or address in invites [default: this machine's]
@@ -105,39 +102,42 @@ struct Flags {
 
 /// Why the command failed.
 #[derive(Debug, Error)]
-enum CommandError {
+#[non_exhaustive]
+pub enum CommandError {
+    /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The start or the running.
     #[error(transparent)]
     Shell(#[from] ShellError),
+    /// Nobody reads what was asked for.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
 }
 
 /// Does what the command line says; clap itself answers `--help` and refuses what it does not know with code 2.
-pub(crate) fn main() -> ExitCode {
+///
+/// # Errors
+/// What to tell the admin, and which code to end with ([`CommandError::exit_code`]).
+pub fn main() -> Result<(), CommandError> {
     let line = CommandLine::parse();
-    let done = match line.command {
+    match line.command {
         None | Some(Command::Run) => run(line.flags),
         Some(Command::Invite { room }) => invite(line.flags, &room),
         Some(Command::Check { file }) => check(line.flags, file),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "lockstep-relay: {error}");
-            ExitCode::from(exit_code(&error))
-        }
     }
 }
 
-/// As documented in [`AFTER_HELP`].
-const fn exit_code(error: &CommandError) -> u8 {
-    match error {
-        CommandError::Config(_) | CommandError::Shell(ShellError::NoRoom { .. } | ShellError::NoPort) => 2,
-        CommandError::Shell(ShellError::State(_)) => 3,
-        CommandError::Shell(ShellError::Listen(_)) => 4,
-        CommandError::Shell(_) | CommandError::Output(_) => 1,
+impl CommandError {
+    /// As documented in the help.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Shell(ShellError::NoRoom { .. } | ShellError::NoPort) => 2,
+            Self::Shell(ShellError::State(_)) => 3,
+            Self::Shell(ShellError::Listen(_)) => 4,
+            Self::Shell(ShellError::System { .. } | ShellError::MediaThread) | Self::Output(_) => 1,
+        }
     }
 }
 
@@ -181,7 +181,7 @@ fn summary(name: &str, config: &Config, state: &State) -> String {
 }
 
 fn resolve(flags: Flags) -> Result<Config, ConfigError> {
-    let file = flags.config.as_deref().map(read).transpose()?;
+    let file = flags.config.as_deref().map(shell::configuration::read).transpose()?;
     let over = Overrides {
         state: flags.state,
         listen: flags.listen,
@@ -193,11 +193,4 @@ fn resolve(flags: Flags) -> Result<Config, ConfigError> {
         stats_json: flags.stats_json,
     };
     Config::resolve(file, over)
-}
-
-fn read(path: &Path) -> Result<FileConfig, ConfigError> {
-    let name = path.display().to_string();
-    let text =
-        std::fs::read_to_string(path).map_err(|reason| FileConfig::unreadable(&name, &reason.to_string()))?;
-    FileConfig::parse(&name, &text)
 }

@@ -20,7 +20,7 @@ mod value;
 
 pub use error::{ConfigError, Place, Problem};
 pub use file::{FileConfig, FileLog, FileRoom};
-pub use log::{LogFormat, LogLevel};
+pub use log::{LogFormat, LogLevel, UnknownWord};
 
 use core::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,8 +31,8 @@ use lockstep_shared::session::DEFAULT_PORT;
 pub const ROOM_DEFAULT: &str = "studio";
 /// Members of a room for which nothing else is said.
 pub const MEMBERS_MAX_DEFAULT: usize = 50;
-/// The largest `members_max`.
-pub const MEMBERS_MAX_LIMIT: usize = 200;
+/// The largest `members_max`: the roster of so many still fits into one document.
+pub const MEMBERS_MAX_LIMIT: usize = 100;
 
 /// All that the relay runs with, each value checked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,15 @@
-//! `lockstep-relay`: parse the command line, start the shell, return the exit code.
+//! `lockstep-relay`: does what the command line says and returns the exit code.
 
-mod cli;
+use std::io::Write as _;
+use std::process::ExitCode;
 
-fn main() -> std::process::ExitCode {
-    cli::main()
+fn main() -> ExitCode {
+    match lockstep_relay::cli::main() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The log may not be running: standard error is where an admin looks.
+            let _ = writeln!(std::io::stderr(), "lockstep-relay: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
 }

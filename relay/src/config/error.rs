@@ -23,7 +23,7 @@ pub enum Place {
     #[default]
     CommandLine,
     /// The configuration file of this name.
-    File(String),
+    Document(String),
 }
 
 /// What is wrong with a value and what to write instead.
@@ -80,7 +80,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommandLine => f.write_str("command line or environment"),
-            Self::File(name) => f.write_str(name),
+            Self::Document(name) => f.write_str(name),
         }
     }
 }

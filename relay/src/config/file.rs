@@ -84,7 +84,7 @@ impl FileConfig {
                     text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
                     message: error.message().trim().replace('\n', ", "),
                 };
-                Err(Place::File(name.to_owned()).error(problem))
+                Err(Place::Document(name.to_owned()).error(problem))
             }
         }
     }
@@ -92,11 +92,11 @@ impl FileConfig {
     /// The error of a file called `name` that cannot be read, for `reason`.
     #[must_use]
     pub fn unreadable(name: &str, reason: &str) -> ConfigError {
-        Place::File(name.to_owned()).error(Problem::Unreadable(reason.to_owned()))
+        Place::Document(name.to_owned()).error(Problem::Unreadable(reason.to_owned()))
     }
 
     /// Where the values of this file stand.
     pub(super) fn place(&self) -> Place {
-        Place::File(self.name.clone())
+        Place::Document(self.name.clone())
     }
 }

@@ -1,5 +1,9 @@
-//! Log lines: where they go, and what each event says.
+//! The log: what happened, to standard error.
+//!
+//! Levels: *error* the relay cannot do its work; *warn* it can, and somebody should look; *info* members come and go;
+//! *debug* and *trace* are for developers. Nothing is logged for each datagram.
 
+use lockstep_shared::wire::LeaveReason;
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -32,7 +36,24 @@ pub fn start(config: LogConfig) {
 /// One line for one event of the core. Names come from members, so they are quoted and escaped.
 pub fn event(event: &RelayEvent) {
     match event {
-        RelayEvent::Joined { room, member, from } => info!(room, member, %from, "joined"),
+        RelayEvent::Joined { room, from } => info!(room, %from, "a member joined"),
+        RelayEvent::Named { room, member } => info!(room, member, "a member told its name"),
+        RelayEvent::Returned { room, member, from } => info!(room, member, %from, "a member returned"),
+        RelayEvent::Moved { room, member, to } => info!(room, member, %to, "a member's address changed"),
+        RelayEvent::Silent { room, member } => info!(room, member, "a member is silent; its place is kept"),
+        RelayEvent::Left { room, member, reason } => {
+            let why = match reason {
+                Some(LeaveReason::Left) => "it left",
+                Some(LeaveReason::RelayStops) => "the relay stops",
+                Some(LeaveReason::RoomFailed) => "the room failed",
+                Some(LeaveReason::Flooding) => "it sent more than a member may",
+                None => "it was silent too long",
+            };
+            info!(room, member, why, "a member is gone");
+        }
+        RelayEvent::RoomFailed { room, failure } => {
+            error!(room, failure, "a room failed and starts anew; its members were told; please report this");
+        }
     }
 }
 

@@ -218,7 +218,7 @@ impl Media {
     }
 
     fn report_tally(&mut self) {
-        self.tally.relay = self.relay.stats().clone();
+        self.tally.relay = self.relay.stats();
         let tally = Box::new(self.tally.clone());
         self.tally.deadline_late_max = Span::ZERO;
         self.report(Report::Tally(tally));

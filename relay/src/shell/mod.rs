@@ -4,6 +4,7 @@
 //! [`run`], writes logs and figures. They meet in one bounded channel of [`media::Report`]s, which is made here.
 
 pub mod clock;
+pub mod configuration;
 pub mod contain;
 pub mod host;
 pub mod logs;

@@ -2,8 +2,8 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `relay.key` | the private X25519 key, 32 bytes as base64url |
-//! | `rooms/NAME.secret` | the room's secret, 16 bytes as base64url |
+//! | `relay.key` | the private X25519 key, 64 hexadecimal digits |
+//! | `rooms/NAME.secret` | the room's secret, 32 hexadecimal digits |
 //!
 //! A file appears whole or not at all, readable by its owner alone. What exists is never written again, so a folder
 //! that has become read-only serves as before. Deleting a room's file makes its old invite void at the next start.
@@ -12,8 +12,6 @@ use std::io;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lockstep_shared::session::{RelayKey, RoomSecret};
 use thiserror::Error;
 
@@ -46,14 +44,14 @@ pub enum StateError {
     },
     /// A file is there but is not a key or secret.
     #[error(
-        "{path} is damaged (it must hold {characters} letters, digits, - and _); restore it from a backup, or delete \
+        "{path} is damaged (it must hold {digits} hexadecimal digits); restore it from a backup, or delete \
          it to have a new one made, which makes the old invites void"
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// How long its content should be.
-        characters: usize,
+        /// How many digits it should hold.
+        digits: usize,
     },
     /// The system has no randomness to give.
     #[error("the system gives no randomness for a new key: {0}")]
@@ -128,7 +126,7 @@ fn load_or_make<const N: usize>(path: &Path) -> Result<[u8; N], StateError> {
     }
     let fresh = entropy::<N>()?;
     let unwritable = |reason| StateError::Unwritable { path: path.to_owned(), reason };
-    match publish(path, &format!("{}\n", URL_SAFE_NO_PAD.encode(fresh))) {
+    match publish(path, &to_hexadecimal(&fresh)) {
         Ok(()) => Ok(fresh),
         // Another process made it in the meantime: its bytes count.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -146,9 +144,8 @@ fn load<const N: usize>(path: &Path) -> Result<Option<[u8; N]>, StateError> {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
         Err(reason) => return Err(StateError::Unreadable { path: path.to_owned(), reason }),
     };
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim()).ok().and_then(|bytes| <[u8; N]>::try_from(bytes).ok());
-    let damaged = || StateError::Damaged { path: path.to_owned(), characters: (N * 8).div_ceil(6) };
-    bytes.ok_or_else(damaged).map(Some)
+    let damaged = || StateError::Damaged { path: path.to_owned(), digits: 2 * N };
+    from_hexadecimal(text.trim()).ok_or_else(damaged).map(Some)
 }
 
 /// Writes `text` beside `path`, then gives it that name, unless the name is taken.
@@ -177,6 +174,25 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Two digits a byte, and the end of the line.
+fn to_hexadecimal(bytes: &[u8]) -> String {
+    let mut text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.push('\n');
+    text
+}
+
+fn from_hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
+    // `from_str_radix` would take a sign too.
+    if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -213,11 +229,11 @@ mod tests {
     fn a_damaged_key_is_named_and_kept() {
         let folder = tempfile::tempdir().unwrap();
         let state = state(&folder);
-        for bytes in [&b"short\n"[..], b"", b"\xff\xfe"] {
+        for bytes in [&b"short\n"[..], b"", b"\xff\xfe", &[b'+'; 64]] {
             create_folder(state.folder()).unwrap();
             std::fs::write(state.folder().join("relay.key"), bytes).unwrap();
             let sentence = state.relay_key().unwrap_err().to_string();
-            assert!(sentence.contains("relay.key is damaged (it must hold 43 "), "{sentence}");
+            assert!(sentence.contains("relay.key is damaged (it must hold 64 "), "{sentence}");
             assert_eq!(std::fs::read(state.folder().join("relay.key")).unwrap(), bytes);
         }
     }

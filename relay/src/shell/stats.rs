@@ -14,7 +14,7 @@ use super::priority::Scheduling;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// Since the start.
-    pub uptime_seconds: f64,
+    pub seconds: f64,
     /// Received and handed to the core.
     pub datagrams_in: u64,
     /// Written by the core.
@@ -38,19 +38,47 @@ pub struct Figures {
     /// Deadlines served.
     pub deadlines: u64,
     /// Those served more than a third of a millisecond late.
-    pub deadlines_late: u64,
+    pub late_wakes: u64,
     /// The latest one since the reading before.
-    pub deadline_late_max_us: f64,
+    pub late_wake_max_us: f64,
     /// Calls to receive that failed.
     pub receive_failed: u64,
     /// Datagrams that the system did not take.
-    pub send_refused: u64,
+    pub datagrams_unsent: u64,
     /// Panics of the core that were contained.
     pub panics_contained: u64,
     /// Times the core was replaced by a fresh one.
     pub core_renewals: u64,
     /// Log lines left out.
     pub reports_lost: u64,
+    /// Rooms that failed and were started anew.
+    pub room_failures: u64,
+    /// Documents that could not be read.
+    pub documents_malformed: u64,
+    /// Datagrams that are no packet.
+    pub malformed: u64,
+    /// Sealed packets of no session.
+    pub stray: u64,
+    /// Sealed packets that did not open.
+    pub forged: u64,
+    /// Sealed packets that had been here before, or are too old to tell.
+    pub replayed: u64,
+    /// Packets beyond what a member may send.
+    pub flooded: u64,
+    /// Cookies given out.
+    pub cookies: u64,
+    /// Newcomers refused.
+    pub refused: u64,
+    /// Answers that were dropped because too many waited.
+    pub answers_dropped: u64,
+    /// Audio of a strip that its sender has not announced.
+    pub unknown_strip: u64,
+    /// Audio of a position far from now.
+    pub off_grid: u64,
+    /// Chunks that came after they had been mixed.
+    pub late_for_mix: u64,
+    /// Chunks that had not come when they were mixed.
+    pub absent_from_mix: u64,
 }
 
 /// Turns tallies into figures.
@@ -83,28 +111,43 @@ impl Meter {
     /// The figures of `tally`, read at `now`.
     pub fn read(&mut self, now: LocalTime, tally: &Tally) -> Figures {
         let cpu = process_cpu();
-        let seconds = (now - self.previous_at).secs_f64().max(1e-9);
-        let rate = |count: u64, before: u64| f64_from_u64(count.saturating_sub(before)) / seconds;
+        let passed = (now - self.previous_at).secs_f64().max(1e-9);
+        let rate = |count: u64, before: u64| f64_from_u64(count.saturating_sub(before)) / passed;
+        let (sessions, rooms) = (tally.relay.sessions, tally.relay.rooms);
         let figures = Figures {
-            uptime_seconds: (now - LocalTime::ZERO).secs_f64(),
+            seconds: (now - LocalTime::ZERO).secs_f64(),
             datagrams_in: tally.relay.datagrams_in,
             datagrams_out: tally.relay.datagrams_out,
             datagrams_in_per_second: rate(tally.relay.datagrams_in, self.previous.relay.datagrams_in),
             datagrams_out_per_second: rate(tally.relay.datagrams_out, self.previous.relay.datagrams_out),
             members_now: tally.relay.members_now,
             cpu_seconds: cpu.secs_f64(),
-            cpu_seconds_per_second: (cpu - self.previous_cpu).secs_f64() / seconds,
+            cpu_seconds_per_second: (cpu - self.previous_cpu).secs_f64() / passed,
             resident_mib: resident_mib(),
             media_thread: self.scheduling.word(),
             wakes: tally.wakes,
             deadlines: tally.deadlines,
-            deadlines_late: tally.deadlines_late,
-            deadline_late_max_us: f64_from_i64(tally.deadline_late_max.nanos()) * 1e-3,
+            late_wakes: tally.deadlines_late,
+            late_wake_max_us: f64_from_i64(tally.deadline_late_max.nanos()) * 1e-3,
             receive_failed: tally.receive_failed,
-            send_refused: tally.send_refused,
+            datagrams_unsent: tally.send_refused,
             panics_contained: tally.panics,
             core_renewals: tally.renewals,
             reports_lost: tally.reports_lost,
+            room_failures: tally.relay.room_failures,
+            documents_malformed: tally.relay.documents_malformed,
+            malformed: sessions.malformed,
+            stray: sessions.stray,
+            forged: sessions.forged,
+            replayed: sessions.replayed,
+            flooded: sessions.flooded,
+            cookies: sessions.cookies,
+            refused: sessions.refused,
+            answers_dropped: sessions.answers_dropped,
+            unknown_strip: rooms.unknown_strip,
+            off_grid: rooms.off_grid,
+            late_for_mix: rooms.late_for_mix,
+            absent_from_mix: rooms.absent_from_mix,
         };
         self.previous_at = now;
         self.previous_cpu = cpu;

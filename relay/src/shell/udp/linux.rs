@@ -1,14 +1,17 @@
 //! A whole batch in one system call: recvmmsg(2) and sendmmsg(2).
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use core::ops::Range;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd as _;
 
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrLike as _, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 
 use super::batch::{Arrival, Inbox, OUTBOX_DATAGRAMS, Outbox};
+
+/// Where nothing comes from and nothing goes.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// The system's message headers, made once.
 pub(super) type Headers = MultiHeaders<SockaddrStorage>;
@@ -25,7 +28,7 @@ pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {
     for message in messages {
         // A sender without an address cannot be answered; length zero is dropped by whoever reads it.
         let from = message.address.and_then(socket_address);
-        let (from, length) = from.map_or((SocketAddr::from(([0; 4], 0)), 0), |from| (from, message.bytes));
+        let (from, length) = from.map_or((NOWHERE, 0), |from| (from, message.bytes));
         arrivals.push(Arrival { from, length });
     }
     Ok(())
@@ -56,12 +59,9 @@ pub(super) fn send(socket: &UdpSocket, outbox: &mut Outbox, range: Range<usize>)
 }
 
 fn socket_address(address: SockaddrStorage) -> Option<SocketAddr> {
-    match address.family()? {
-        nix::sys::socket::AddressFamily::Inet => address.as_sockaddr_in().map(|&v4| v4.into()),
-        nix::sys::socket::AddressFamily::Inet6 => address.as_sockaddr_in6().map(|&v6| {
-            let v6 = core::net::SocketAddrV6::from(v6);
-            v6.ip().to_ipv4_mapped().map_or(SocketAddr::V6(v6), |v4| SocketAddr::from((v4, v6.port())))
-        }),
-        _ => None,
+    if let Some(&v4) = address.as_sockaddr_in() {
+        return Some(v4.into());
     }
+    let v6 = SocketAddrV6::from(*address.as_sockaddr_in6()?);
+    Some(v6.ip().to_ipv4_mapped().map_or(SocketAddr::V6(v6), |v4| SocketAddr::from((v4, v6.port()))))
 }

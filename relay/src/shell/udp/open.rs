@@ -97,9 +97,14 @@ fn bind(address: SocketAddr, family: Family) -> Result<Socket, ListenError> {
         let udp = std::net::UdpSocket::from(socket);
         Ok(Socket { address: udp.local_addr()?, udp, family })
     };
-    open().map_err(|reason| match reason.kind() {
-        io::ErrorKind::AddrInUse => ListenError::InUse { address },
-        io::ErrorKind::AddrNotAvailable => ListenError::NotHere { address },
-        _ => ListenError::Refused { address, reason },
+    open().map_err(|reason| {
+        let is = |kind| reason.kind() == kind;
+        if is(io::ErrorKind::AddrInUse) {
+            ListenError::InUse { address }
+        } else if is(io::ErrorKind::AddrNotAvailable) {
+            ListenError::NotHere { address }
+        } else {
+            ListenError::Refused { address, reason }
+        }
     })
 }
