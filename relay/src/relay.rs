@@ -321,8 +321,10 @@ impl Relay {
                 ServerEvent::Document { session, slot, bytes } => {
                     match take_document(room, session, slot, &bytes) {
                         Taken::Profile => {
-                            let member = room.name_of(session).to_owned();
-                            events.push_back(RelayEvent::Named { room: name, member });
+                            if room.name_of(session) != member {
+                                let member = room.name_of(session).to_owned();
+                                events.push_back(RelayEvent::Named { room: name, member });
+                            }
                             true
                         }
                         Taken::Gains => false,

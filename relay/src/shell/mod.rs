@@ -156,7 +156,11 @@ fn print_invites(
 ) -> Result<(), ShellError> {
     let host = host::invite_host(config);
     match host.reach {
-        Reach::World => {}
+        Reach::World if config.public_host.is_some() => {}
+        Reach::World => info!(
+            host = host.host,
+            "invites carry this host; where players reach this machine by another, give --public-host HOST"
+        ),
         Reach::Network => warn!(
             host = host.host,
             "invites work on this network only; for players elsewhere give --public-host HOST"

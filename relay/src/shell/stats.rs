@@ -25,10 +25,10 @@ pub struct Figures {
     pub datagrams_out_per_second: f64,
     /// Members in all rooms.
     pub members_now: u64,
-    /// Processor time of the process.
-    pub cpu_seconds: f64,
+    /// Processor time of the process; absent where the system does not tell.
+    pub cpu_seconds: Option<f64>,
     /// Processor time, a second.
-    pub cpu_seconds_per_second: f64,
+    pub cpu_seconds_per_second: Option<f64>,
     /// Memory that the process holds; absent where the system does not tell.
     pub resident_mib: Option<f64>,
     /// How the media thread is scheduled.
@@ -86,7 +86,7 @@ pub struct Figures {
 pub struct Meter {
     scheduling: Scheduling,
     previous_at: LocalTime,
-    previous_cpu: Span,
+    previous_cpu: Option<Span>,
     previous: Tally,
 }
 
@@ -121,8 +121,10 @@ impl Meter {
             datagrams_in_per_second: rate(tally.relay.datagrams_in, self.previous.relay.datagrams_in),
             datagrams_out_per_second: rate(tally.relay.datagrams_out, self.previous.relay.datagrams_out),
             members_now: tally.relay.members_now,
-            cpu_seconds: cpu.secs_f64(),
-            cpu_seconds_per_second: (cpu - self.previous_cpu).secs_f64() / passed,
+            cpu_seconds: cpu.map(Span::secs_f64),
+            cpu_seconds_per_second: cpu
+                .zip(self.previous_cpu)
+                .map(|(cpu, before)| (cpu - before).secs_f64() / passed),
             resident_mib: resident_mib(),
             media_thread: self.scheduling.word(),
             wakes: tally.wakes,
@@ -170,16 +172,16 @@ pub fn write(path: &Path, figures: &Figures) -> io::Result<()> {
     std::fs::rename(&draft, path)
 }
 
-/// Processor time of all threads of this process.
+/// Processor time of all threads of this process, ended ones too.
 #[cfg(unix)]
-fn process_cpu() -> Span {
+fn process_cpu() -> Option<Span> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Span::from_nanos(time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec))
+    Some(Span::from_nanos(time.tv_sec.checked_mul(1_000_000_000)?.checked_add(time.tv_nsec)?))
 }
 
 #[cfg(not(unix))]
-fn process_cpu() -> Span {
-    Span::ZERO
+const fn process_cpu() -> Option<Span> {
+    None
 }
 
 /// `VmRSS` of proc_pid_status(5), which is in KiB.

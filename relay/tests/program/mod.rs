@@ -17,13 +17,8 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Starts one that must start.
+    /// Starts one and waits for its first invite.
     pub(crate) fn start(state: &Path, arguments: &[&str]) -> Self {
-        Self::try_start(state, arguments).expect("the relay has printed an invite")
-    }
-
-    /// Starts one; none if it ends without an invite.
-    pub(crate) fn try_start(state: &Path, arguments: &[&str]) -> Option<Self> {
         let mut command = command(arguments);
         command.arg("--state").arg(state).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -33,8 +28,8 @@ impl Relay {
             BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
         let mut relay = Self { child, invites: Vec::new(), lines };
-        relay.invites.push(relay.lines.recv_timeout(START_MAX).ok()?);
-        Some(relay)
+        relay.invites.push(relay.lines.recv_timeout(START_MAX).unwrap());
+        relay
     }
 
     /// All that it has printed: invites come in one write, so with the first come all.
@@ -105,4 +100,10 @@ pub(crate) fn failure(output: &Output, code: i32) -> String {
 /// The part behind `#`.
 pub(crate) fn secret_of(invite: &str) -> String {
     invite.trim().split_once('#').unwrap().1.to_owned()
+}
+
+/// The port in an invite that names one.
+pub(crate) fn port_of(invite: &str) -> u16 {
+    let (before, _) = invite.rsplit_once('/').unwrap();
+    before.rsplit_once(':').unwrap().1.parse().unwrap()
 }

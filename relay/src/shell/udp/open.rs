@@ -55,7 +55,7 @@ pub fn open(listen: &Listen) -> Result<Udp, ListenError> {
         Listen::Everywhere { port } => open_everywhere(*port),
         Listen::Only(addresses) => addresses
             .iter()
-            .map(|&address| bind(address, alone(address)))
+            .map(|&address| bind(address, family(address, addresses)))
             .collect::<Result<_, _>>()
             .map(Udp::new),
     }
@@ -76,9 +76,16 @@ fn open_everywhere(port: u16) -> Result<Udp, ListenError> {
     }
 }
 
-/// An address that the admin wrote takes its own family only, so that each family may be given its own.
-const fn alone(address: SocketAddr) -> Family {
-    if address.is_ipv4() { Family::V4 } else { Family::V6 }
+/// `[::]` takes IPv4 too, unless the admin gave that port of IPv4 an address of its own.
+fn family(address: SocketAddr, all: &[SocketAddr]) -> Family {
+    let v4_apart = all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+    if address.is_ipv4() {
+        Family::V4
+    } else if address.ip().is_unspecified() && !v4_apart {
+        Family::Both
+    } else {
+        Family::V6
+    }
 }
 
 fn bind(address: SocketAddr, family: Family) -> Result<Socket, ListenError> {
