@@ -160,14 +160,7 @@ impl Relay {
         let opened = self.server.handle_datagram(now, grid, from, bytes);
         if let Some((session, elements)) = opened {
             // A member's first packet may hold audio; it is in its room from here on.
-            Self::drain_server(
-                now,
-                &mut self.server,
-                &mut self.rooms,
-                &mut self.room_of,
-                &mut self.events,
-                &mut self.stats,
-            );
+            self.drain_events(now);
             if let Some(&number) = self.room_of.get(&session) {
                 self.guard(now, number, |room| room.take_audio(session, grid, audio_of(elements)));
             }
@@ -268,26 +261,9 @@ impl Relay {
         self.grid
     }
 
-    fn drain_events(&mut self, now: LocalTime) {
-        Self::drain_server(
-            now,
-            &mut self.server,
-            &mut self.rooms,
-            &mut self.room_of,
-            &mut self.events,
-            &mut self.stats,
-        );
-    }
-
     /// Carries what happened to sessions into the rooms.
-    fn drain_server(
-        now: LocalTime,
-        server: &mut Server,
-        rooms: &mut [(String, Room)],
-        room_of: &mut BTreeMap<SessionId, usize>,
-        events: &mut VecDeque<RelayEvent>,
-        stats: &mut RelayStats,
-    ) {
+    fn drain_events(&mut self, now: LocalTime) {
+        let Self { server, rooms, room_of, events, stats, .. } = self;
         while let Some(event) = server.poll_event() {
             let session = match event {
                 ServerEvent::Joined { session, .. }
@@ -436,131 +412,4 @@ fn audio_of(elements: Elements<'_>) -> impl Iterator<Item = lockstep_shared::wir
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use lockstep_shared::session::{Client, ClientEvent, ClientSettings, MemberKey};
-    use lockstep_shared::time::Span;
-    use lockstep_shared::wire::{
-        Audio, AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, Format, ProfileStrip, StripId,
-        WireChunk, Writer,
-    };
-
-    const SECRETS: [[u8; 16]; 2] = [[1; 16], [2; 16]];
-
-    fn relay() -> Relay {
-        let rooms = SECRETS.map(|secret| RoomSettings {
-            name: format!("room-{}", secret[0]),
-            secret,
-            members_max: 4,
-        });
-        Relay::new(
-            RelaySettings { private_key: [3; 32], rooms: rooms.to_vec(), seed: [4; 32] },
-            LocalTime::ZERO,
-        )
-    }
-
-    /// A member that joins, names one strip and lets a loopback without delay do the rest.
-    struct Member {
-        client: Client,
-        from: SocketAddr,
-        events: Vec<ClientEvent>,
-    }
-
-    impl Member {
-        fn new(number: u8, secret: [u8; 16]) -> Self {
-            let settings = ClientSettings {
-                relay_key: RelayKey::from_private([3; 32]).public(),
-                secret: RoomSecret(secret),
-                member_key: MemberKey([number; 16]),
-            };
-            let mut client = Client::new(settings, &[number; 32], LocalTime::ZERO);
-            let strips = vec![ProfileStrip { number: 0, channels: Channels::Mono, name: "strip".into() }];
-            let mut bytes = [0; 256];
-            let mut out = Writer::new(&mut bytes);
-            Profile { strips, ..Profile::default() }.encode(&mut out).unwrap();
-            client.publish(LocalTime::ZERO, Slot::PROFILE, out.written());
-            Self { client, from: ([127, 0, 0, 1], u16::from(number)).into(), events: Vec::new() }
-        }
-    }
-
-    fn run(relay: &mut Relay, members: &mut [Member], now: LocalTime) {
-        let mut out = [0; DATAGRAM_BYTES_MAX];
-        for number in 0..members.len() {
-            while let Some(length) = members[number].client.poll_transmit(now, &mut out) {
-                let from = members[number].from;
-                relay.handle_datagram(now, from, &mut out[..length]);
-                drain(relay, members, now);
-            }
-        }
-        relay.handle_timeout(now);
-        drain(relay, members, now);
-    }
-
-    fn drain(relay: &mut Relay, members: &mut [Member], now: LocalTime) {
-        let mut out = [0; DATAGRAM_BYTES_MAX];
-        while let Some((to, length)) = relay.poll_transmit(now, &mut out) {
-            if let Some(member) = members.iter_mut().find(|member| member.from == to) {
-                member.client.handle_datagram(now, &mut out[..length]);
-                member.events.extend(core::iter::from_fn(|| member.client.poll_event()));
-            }
-        }
-    }
-
-    fn say(relay: &mut Relay, member: &mut Member, now: LocalTime) {
-        let mut out = [0; DATAGRAM_BYTES_MAX];
-        let head = AudioHead {
-            strip: StripId(0),
-            first: WireChunk(0),
-            format: Format::Pcm16,
-            channels: Channels::Mono,
-            chunks: ChunksPerDatagram::One,
-            stamp: None,
-        };
-        let audio = Element::Audio(Audio { head, samples: &[0; 128] });
-        let length = member.client.seal(now, &mut out, |plain| audio.encode(plain).unwrap()).unwrap();
-        relay.handle_datagram(now, member.from, &mut out[..length]);
-    }
-
-    #[test]
-    fn a_room_that_fails_tells_its_members_and_the_others_play_on() {
-        let (mut relay, mut now) = (relay(), LocalTime::ZERO);
-        let mut members = [Member::new(1, SECRETS[0]), Member::new(2, SECRETS[1])];
-        for _ in 0..20 {
-            now += Span::from_millis(1);
-            run(&mut relay, &mut members, now);
-        }
-        assert_eq!(relay.stats().members_now, 2);
-        relay.rooms[0].1.poison();
-        say(&mut relay, &mut members[0], now);
-        say(&mut relay, &mut members[1], now);
-        drain(&mut relay, &mut members, now);
-        assert!(members[0].events.contains(&ClientEvent::Ended(LeaveReason::RoomFailed)));
-        assert!(!members[1].events.iter().any(|event| matches!(event, ClientEvent::Ended(_))));
-        assert_eq!((relay.stats().room_failures, relay.stats().members_now), (1, 1));
-        let failed =
-            RelayEvent::RoomFailed { room: "room-1".into(), failure: "a test broke this room".into() };
-        assert!(core::iter::from_fn(|| relay.poll_event()).any(|event| event == failed));
-        // The room is open again, and the member comes back by itself.
-        for _ in 0..400 {
-            now += Span::from_millis(1);
-            members.iter_mut().for_each(|member| member.client.handle_timeout(now));
-            run(&mut relay, &mut members, now);
-        }
-        assert_eq!(relay.stats().members_now, 2);
-    }
-
-    #[test]
-    fn a_relay_that_stops_says_goodbye_to_everybody() {
-        let (mut relay, mut now) = (relay(), LocalTime::ZERO);
-        let mut members = [Member::new(1, SECRETS[0]), Member::new(2, SECRETS[0])];
-        for _ in 0..20 {
-            now += Span::from_millis(1);
-            run(&mut relay, &mut members, now);
-        }
-        relay.stop(now);
-        drain(&mut relay, &mut members, now);
-        for member in &members {
-            assert!(member.events.contains(&ClientEvent::Ended(LeaveReason::RelayStops)));
-        }
-    }
-}
+mod tests;

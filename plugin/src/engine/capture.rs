@@ -3,7 +3,6 @@
 //! Each grid frame is read out of the input at the device position that the block's segment gives for it. The
 //! kernel looks ahead of that position, so the newest few frames wait for the next block.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::{AlignmentEvent, Segment};
@@ -21,7 +20,7 @@ const HISTORY_FRAMES: usize = 2 * Sinc::MAX_TAPS;
 /// What cuts the input into chunks.
 #[derive(Debug)]
 pub(super) struct Capture {
-    sinc: Arc<Sinc>,
+    sinc: Sinc,
     rate: SampleRate,
     /// The newest input, oldest first: history, then the block.
     input: [Box<[f32]>; 2],
@@ -39,7 +38,7 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    pub(super) fn new(rate: SampleRate, sinc: Arc<Sinc>) -> Self {
+    pub(super) fn new(rate: SampleRate, sinc: Sinc) -> Self {
         let frames = HISTORY_FRAMES + BLOCK_FRAMES_MAX;
         Self {
             sinc,

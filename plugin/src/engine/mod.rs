@@ -4,8 +4,9 @@
 mod capture;
 mod lane;
 mod playback;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::{Alignment, Callback, DeviceClock, RoomMap, Segment};
@@ -13,10 +14,10 @@ use lockstep_shared::dsp::{Gain, Sinc};
 use lockstep_shared::time::convert::{i64_from_usize, i64_round};
 use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, LocalTime, SampleRate};
 
+use self::capture::Capture;
+pub use self::lane::Lane;
+use self::playback::Playback;
 use crate::wiring::{AudioEnd, Order};
-use capture::Capture;
-pub use lane::Lane;
-use playback::Playback;
 
 /// Outputs that carry one remote strip each, beside the main output.
 pub const STRIP_OUTPUTS: usize = 8;
@@ -122,7 +123,7 @@ impl Engine {
     /// An engine that is silent until its link says what there is to play. Allocates.
     #[must_use]
     pub fn new(setup: Setup, end: AudioEnd) -> Self {
-        let to_grid = Arc::new(Sinc::for_ratio(setup.sample_rate.hz_f64() / f64::from(GRID_RATE)));
+        let to_grid = Sinc::for_ratio(setup.sample_rate.hz_f64() / f64::from(GRID_RATE));
         Self {
             setup,
             end,

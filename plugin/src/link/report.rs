@@ -1,5 +1,6 @@
 //! What the editor is shown, worked out on the link's thread.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use lockstep_shared::session::ClientCounters;
@@ -9,29 +10,23 @@ use lockstep_shared::wire::{LeaveReason, StripId, WIRE_VERSION};
 
 use super::{Link, PortId, Standing};
 use crate::status::{LinkState, MemberStatus, Status, StripStatus};
-use crate::wiring::{Gauges, LaneNumber, STRIP_LANES};
+use crate::wiring::{Gauges, LaneGauges, LaneNumber, STRIP_LANES};
 
 impl Link {
-    /// What the editor of this instance shows. Peaks are taken: each status shows those since the last.
-    pub fn status(&self, now: LocalTime, id: PortId) -> Status {
+    /// What the editor of this instance shows, given the room. Peaks are taken: each status shows those since the
+    /// last.
+    #[must_use]
+    pub fn status(&self, now: LocalTime, id: PortId, members: &[MemberStatus]) -> Status {
         let Some(port) = self.ports.get(&id) else { return Status::default() };
         let gauges = &port.end.gauges;
-        let lanes: Vec<_> = self
-            .ports
-            .values()
-            .flat_map(|port| port.playing().map(|(lane, strip)| (strip, lane, &*port.end.gauges)))
-            .collect();
         let drift = gauges.drift_ppm.load(Ordering::Relaxed);
         let has_clock = self.clock.map(now).is_some();
-        let longest = lanes
-            .iter()
-            .map(|(_, lane, gauges)| gauges.lanes[lane.0].delay_ms.load(Ordering::Relaxed))
-            .filter(|delay| delay.is_finite())
-            .reduce(f64::max);
+        let delays = self.playing_lanes().map(|(_, _, lane)| lane.delay_ms.load(Ordering::Relaxed));
+        let longest = delays.filter(|delay| delay.is_finite()).reduce(f64::max);
         let sync_delay_ms = f64::from(gauges.sync_delay_ms.load(Ordering::Relaxed));
         Status {
             link: self.link_state(now),
-            members: self.members(&lanes),
+            members: members.to_vec(),
             drift_ppm: drift.is_finite().then_some(drift),
             clock_error_us: has_clock.then(|| self.clock.error_us_at(now)),
             round_trip_ms: has_clock.then(|| self.clock.round_trip().millis_f64()),
@@ -43,12 +38,15 @@ impl Link {
         }
     }
 
-    fn members(&self, lanes: &[(StripId, LaneNumber, &Gauges)]) -> Vec<MemberStatus> {
+    /// The room as all instances show it. Peaks are taken, as in [`Link::status`].
+    #[must_use]
+    pub fn members(&self) -> Vec<MemberStatus> {
+        let lanes: BTreeMap<StripId, (LaneNumber, &LaneGauges)> =
+            self.playing_lanes().map(|(strip, lane, shown)| (strip, (lane, shown))).collect();
         let strips_of = |member| {
             let strips = self.roster.strips.iter().filter(move |strip| strip.member == member);
             strips.map(|strip| {
-                let lane = lanes.iter().find(|(playing, ..)| *playing == strip.id);
-                let shown = lane.map(|(_, lane, gauges)| (*lane, &gauges.lanes[lane.0]));
+                let shown = lanes.get(&strip.id).copied();
                 let present = shown.map_or(0, |(_, lane)| lane.present.load(Ordering::Relaxed));
                 let concealed = shown.map_or(0, |(_, lane)| lane.concealed.load(Ordering::Relaxed));
                 StripStatus {
@@ -68,6 +66,13 @@ impl Link {
             strips: strips_of(member.id).collect(),
         });
         members.collect()
+    }
+
+    /// Every strip that is played somewhere in this process, with its lane and what that shows.
+    fn playing_lanes(&self) -> impl Iterator<Item = (StripId, LaneNumber, &LaneGauges)> {
+        self.ports.values().flat_map(|port| {
+            port.playing().map(|(lane, strip)| (strip, lane, &port.end.gauges.lanes[lane.0]))
+        })
     }
 
     fn link_state(&self, now: LocalTime) -> LinkState {

@@ -141,8 +141,9 @@ impl Runner {
             let now = clock::now();
             if now >= status_due {
                 status_due = now + STATUS_EVERY;
+                let members = link.members();
                 for seat in &self.seats {
-                    set(&seat.status, link.status(now, seat.port));
+                    set(&seat.status, link.status(now, seat.port, &members));
                 }
             }
             let timeout = now.duration_until(link.poll_timeout()).min(SLEEP_MAX);

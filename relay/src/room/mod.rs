@@ -182,6 +182,10 @@ impl Room {
     ) {
         #[cfg(test)]
         assert!(!self.is_poisoned, "a test broke this room");
+        debug_assert!(
+            self.forward.next.is_none(),
+            "what a datagram gave to send is sent before the next one"
+        );
         let Some(&from) = self.by_session.get(&session) else { return };
         let (mut stems, mut mix) = (false, false);
         for member in self.members.values().filter(|member| member.is_present) {

@@ -1,5 +1,9 @@
 //! The relay's half: every session of every room.
 
+mod event;
+mod room;
+mod session;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use core::net::SocketAddr;
@@ -9,13 +13,17 @@ use super::cookie::CookieJar;
 use super::limit::{Bucket, HelloLimit};
 use super::mailbox::{Incoming, Outgoing};
 use super::noise::{Noise, Payload};
-use super::{Entropy, KEEP_PLACE, MemberKey, OpenError, RelayKey, RoomSecret, STALE_AFTER};
+use super::{Entropy, KEEP_PLACE, MemberKey, RelayKey, STALE_AFTER};
 use crate::time::{GridPosition, LocalTime, Span};
 use crate::wire::handshake::{Handshake, Hello, NOISE_PAYLOAD_BYTES, RefuseReason};
 use crate::wire::{
     Element, Elements, LeaveReason, PLAIN_BYTES_MAX, SEALED_HEADER_BYTES, SEALED_TAG_BYTES, Slot,
     WIRE_VERSION, Writer,
 };
+pub use event::{ServerCounters, ServerEvent};
+use room::Room;
+pub use room::RoomAccess;
+use session::{Candidate, ClockQuestion, DuePacket, Session};
 
 /// A session that nobody confirmed with a sealed packet is forgotten after this long.
 const CONFIRM_WITHIN: Span = Span::from_millis(5_000);
@@ -37,95 +45,9 @@ const FLOOD_PACKETS: u32 = 20_000;
 /// A goodbye is sent this often, for it is not acknowledged.
 const GOODBYES: u8 = 3;
 
-/// Who may enter a room.
-#[derive(Clone, Copy, Debug)]
-pub struct RoomAccess {
-    /// The room's secret.
-    pub secret: RoomSecret,
-    /// Members at a time; one that is awaited back keeps its place.
-    pub members_max: usize,
-}
-
 /// A session, as the relay's other parts name it. Never used twice within one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(u64);
-
-/// What happened to a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerEvent {
-    /// A member came in.
-    Joined {
-        /// Its session.
-        session: SessionId,
-        /// The room's place in the list given to [`Server::new`].
-        room: usize,
-        /// Where it is.
-        from: SocketAddr,
-    },
-    /// A member that was in the room, or awaited back, has a new session.
-    Returned {
-        /// Its session until now.
-        old: SessionId,
-        /// Its session from now on.
-        new: SessionId,
-        /// Where it is.
-        from: SocketAddr,
-    },
-    /// A retained document of a member, whole and new.
-    Document {
-        /// Whose.
-        session: SessionId,
-        /// Which.
-        slot: Slot,
-        /// Its content.
-        bytes: Vec<u8>,
-    },
-    /// The member's address changed and was proven.
-    Moved {
-        /// Whose.
-        session: SessionId,
-        /// Where it is now.
-        to: SocketAddr,
-    },
-    /// No word for [`STALE_AFTER`]; the place is kept for [`KEEP_PLACE`].
-    Stale {
-        /// Whose.
-        session: SessionId,
-    },
-    /// A stale member was heard again.
-    Heard {
-        /// Whose.
-        session: SessionId,
-    },
-    /// The session is over and its place free.
-    Ended {
-        /// Whose it was.
-        session: SessionId,
-        /// Why; none when the member was just silent too long.
-        reason: Option<LeaveReason>,
-    },
-}
-
-/// Datagrams by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ServerCounters {
-    /// Could not be read.
-    pub malformed: u64,
-    /// Of no session here.
-    pub stray: u64,
-    /// Not sealed by the member they name.
-    pub forged: u64,
-    /// Replayed, or too old to tell.
-    pub replayed: u64,
-    /// Beyond a member's rate.
-    pub flooded: u64,
-    /// Hellos answered with a cookie.
-    pub cookies: u64,
-    /// Hellos refused.
-    pub refused: u64,
-    /// Answers dropped because too many waited.
-    pub answers_dropped: u64,
-}
 
 /// All sessions of a relay.
 #[derive(Debug)]
@@ -146,61 +68,12 @@ pub struct Server {
     counters: ServerCounters,
 }
 
-#[derive(Debug)]
-struct Room {
-    psk: [u8; 32],
-    tag: [u8; crate::wire::handshake::ROOM_TAG_BYTES],
-    members_max: usize,
-}
-
-#[derive(Debug)]
-struct Session {
-    room: usize,
-    member_key: MemberKey,
-    index: u32,
-    address: SocketAddr,
-    /// A new address that has yet to prove itself.
-    candidate: Option<Candidate>,
-    channel: Channel,
-    incoming: Incoming,
-    outgoing: Outgoing,
-    is_confirmed: bool,
-    is_stale: bool,
-    last_received: LocalTime,
-    clock_question: Option<ClockQuestion>,
-    bucket: Bucket,
-    over_rate: u32,
-    goodbye: Option<(LeaveReason, u8)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    address: SocketAddr,
-    token: u64,
-    owes_ask: bool,
-    asked: LocalTime,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct ClockQuestion {
-    sent: LocalTime,
-    relay_received: GridPosition,
-    reply_by: LocalTime,
-}
-
 impl Server {
     /// A server with its rooms open. `seed` must be fresh entropy, or a constant in a simulation.
     #[must_use]
     pub fn new(key: RelayKey, rooms: &[RoomAccess], seed: &[u8; 32]) -> Self {
         let mut entropy = Entropy::new(seed);
-        let rooms = rooms
-            .iter()
-            .map(|room| Room {
-                psk: room.secret.psk(),
-                tag: room.secret.tag(),
-                members_max: room.members_max,
-            })
-            .collect();
+        let rooms = rooms.iter().map(Room::new).collect();
         Self {
             key,
             rooms,
@@ -608,72 +481,5 @@ impl Server {
     #[must_use]
     pub const fn counters(&self) -> ServerCounters {
         self.counters
-    }
-}
-
-enum DuePacket {
-    PathAsk(Candidate),
-    Goodbye(LeaveReason, u8),
-    Owed,
-}
-
-impl Session {
-    /// Notes a new address. While it is unproven nothing but the short question goes there.
-    fn consider(&mut self, now: LocalTime, address: SocketAddr, entropy: &mut Entropy) {
-        match &mut self.candidate {
-            Some(candidate) if candidate.address == address => {
-                candidate.owes_ask |= now - candidate.asked >= PATH_ASK_EVERY;
-            }
-            _ => {
-                self.candidate = Some(Candidate { address, token: entropy.u64(), owes_ask: true, asked: now })
-            }
-        }
-    }
-
-    fn due_packet(&self, now: LocalTime) -> Option<DuePacket> {
-        if let Some((reason, left)) = self.goodbye {
-            return Some(DuePacket::Goodbye(reason, left));
-        }
-        if let Some(candidate) = self.candidate.filter(|candidate| candidate.owes_ask) {
-            return Some(DuePacket::PathAsk(candidate));
-        }
-        let owes = self.incoming.owes_acknowledgement()
-            || self.outgoing.due() <= now
-            || self.clock_question.is_some_and(|question| question.reply_by <= now);
-        (self.is_confirmed && !self.is_stale && owes).then_some(DuePacket::Owed)
-    }
-
-    fn due(&self) -> LocalTime {
-        let owes_ask = self.candidate.is_some_and(|candidate| candidate.owes_ask);
-        if self.goodbye.is_some() || owes_ask || self.incoming.owes_acknowledgement() {
-            return LocalTime::ZERO;
-        }
-        let silence = if !self.is_confirmed {
-            self.last_received + CONFIRM_WITHIN
-        } else if self.is_stale {
-            self.last_received + KEEP_PLACE
-        } else {
-            self.last_received + STALE_AFTER
-        };
-        let question = self.clock_question.map_or(LocalTime::NEVER, |question| question.reply_by);
-        let outgoing = if self.is_stale { LocalTime::NEVER } else { self.outgoing.due() };
-        silence.min(question).min(outgoing)
-    }
-
-    fn seal_bare(&mut self, out: &mut [u8], element: &Element<'_>) -> Option<usize> {
-        let mut plain = Writer::new(out.get_mut(SEALED_HEADER_BYTES..)?);
-        element.encode(&mut plain).ok()?;
-        let length = plain.length();
-        Some(self.channel.seal(out, length))
-    }
-}
-
-impl ServerCounters {
-    const fn count(&mut self, error: OpenError) {
-        match error {
-            OpenError::Short => self.malformed += 1,
-            OpenError::Forged => self.forged += 1,
-            OpenError::Replayed | OpenError::TooOld => self.replayed += 1,
-        }
     }
 }

@@ -1,0 +1,165 @@
+//! The engine alone, its link's end in the test's hands.
+
+use super::*;
+use crate::wiring::{LinkEnd, wire};
+use lockstep_shared::time::{CHUNK_FRAMES, Frames, GridFrame, Span};
+
+const BLOCK: usize = 64;
+
+struct Rig {
+    engine: Engine,
+    link: LinkEnd,
+    now: LocalTime,
+    frame: i64,
+    transport: HostTransport,
+    controls: Controls,
+}
+
+impl Rig {
+    fn new(rendering: Rendering) -> Self {
+        let (audio, link) = wire();
+        let setup = Setup { sample_rate: SampleRate::GRID, block_frames_max: BLOCK, rendering };
+        Self {
+            engine: Engine::new(setup, audio),
+            link,
+            now: LocalTime::from_nanos(5_000_000_000),
+            frame: 0,
+            transport: HostTransport::default(),
+            controls: Controls {
+                sync_delay_ms: 0.0,
+                send_gain: 1.0,
+                receive_gain: 1.0,
+                monitor_gain: 1.0,
+                mute_send: false,
+                mute_receive: false,
+                room_mode: RoomMode::Stems,
+            },
+        }
+    }
+
+    fn know_the_clock(&mut self) {
+        let map = RoomMap::new(LocalTime::from_nanos(5_000_000_000), GridFrame(1_000_000).position(), 0.0);
+        self.link.orders.push(Order::Clock(map)).unwrap();
+    }
+
+    /// One block of a constant, at the time a perfect device would call; returns the main output's left channel.
+    fn block(&mut self, input: f32) -> [f32; BLOCK] {
+        let (mut left, mut right) = ([input; BLOCK], [input; BLOCK]);
+        let mut strip = [[f32::NAN; BLOCK]; 2];
+        let [strip_left, strip_right] = &mut strip;
+        let mut strips: [Option<[&mut [f32]; 2]>; STRIP_OUTPUTS] = Default::default();
+        strips[0] = Some([strip_left, strip_right]);
+        let mut block = Block { main: [&mut left, &mut right], strips };
+        self.frame += i64::try_from(BLOCK).unwrap();
+        self.now =
+            LocalTime::from_nanos(5_000_000_000) + Span::from_secs_f64(Frames(self.frame).f64() / 48_000.0);
+        self.engine.process(self.now, &mut block, &self.transport, &self.controls);
+        assert_eq!(
+            strip, [[0.0; BLOCK]; 2],
+            "an output without a strip is silent, whatever the host left in it"
+        );
+        left
+    }
+
+    fn captured(&mut self) -> Vec<crate::wiring::CapturedChunk> {
+        core::iter::from_fn(|| self.link.captured.pop().ok()).collect()
+    }
+}
+
+#[test]
+fn nothing_is_sent_before_the_clock_is_known_and_the_track_sounds_all_the_same() {
+    let mut rig = Rig::new(Rendering::Realtime);
+    for _ in 0..50 {
+        assert_eq!(rig.block(0.5), [0.5; BLOCK]);
+    }
+    assert!(rig.captured().is_empty());
+}
+
+#[test]
+fn chunks_follow_each_other_and_hold_what_came_in() {
+    let mut rig = Rig::new(Rendering::Realtime);
+    rig.know_the_clock();
+    for _ in 0..50 {
+        rig.block(0.5);
+    }
+    let chunks = rig.captured();
+    assert!(chunks.len() >= 45);
+    for pair in chunks.windows(2) {
+        assert_eq!(pair[1].index - pair[0].index, 1);
+    }
+    // The gain has opened within the first few chunks.
+    assert!(chunks[8..].iter().all(|chunk| chunk.frames == [[0.5; CHUNK_FRAMES]; 2]));
+}
+
+#[test]
+fn every_chunk_carries_the_beat_of_its_first_frame() {
+    let mut rig = Rig::new(Rendering::Realtime);
+    rig.know_the_clock();
+    let bpm = 120.0;
+    for _ in 0..50 {
+        let quarters = Frames(rig.frame).f64() / 48_000.0 * bpm / 60.0;
+        rig.transport = HostTransport {
+            playing: true,
+            tempo_bpm: Some(bpm),
+            position_quarters: Some(quarters),
+            ..HostTransport::default()
+        };
+        rig.block(0.5);
+    }
+    let chunks = rig.captured();
+    for chunk in &chunks {
+        let stamp = chunk.stamp.unwrap();
+        // The device passed its frame zero when the grid was at 1,000,000, and the song began with it.
+        let expected = (chunk.index.start() - GridFrame(1_000_000)).f64() / 48_000.0 * bpm / 60.0;
+        assert!((stamp.beats.quarters() - expected).abs() < 1e-4, "{} {expected}", stamp.beats.quarters());
+        assert_eq!(stamp.tempo.milli(), 120_000);
+    }
+    rig.transport = HostTransport::default();
+    for _ in 0..5 {
+        rig.block(0.5);
+    }
+    assert!(rig.captured().last().unwrap().stamp.is_none(), "a transport that stands has no beat to tell");
+}
+
+#[test]
+fn mute_send_fades_and_then_sends_silence() {
+    let mut rig = Rig::new(Rendering::Realtime);
+    rig.know_the_clock();
+    rig.controls.mute_send = true;
+    for _ in 0..50 {
+        assert_eq!(rig.block(0.5), [0.5; BLOCK], "the track itself is not muted");
+    }
+    assert!(rig.captured().iter().all(|chunk| chunk.frames == [[0.0; CHUNK_FRAMES]; 2]));
+}
+
+#[test]
+fn offline_nothing_is_sent() {
+    let mut rig = Rig::new(Rendering::Offline);
+    rig.know_the_clock();
+    for _ in 0..50 {
+        assert_eq!(rig.block(0.5), [0.5; BLOCK]);
+    }
+    assert!(rig.captured().is_empty());
+}
+
+#[test]
+fn a_link_that_does_not_take_its_chunks_costs_chunks_and_is_counted() {
+    let mut rig = Rig::new(Rendering::Realtime);
+    rig.know_the_clock();
+    for _ in 0..400 {
+        rig.block(0.5);
+    }
+    let dropped = rig.link.gauges.captured_dropped.load(Ordering::Relaxed);
+    assert!(dropped > 100, "{dropped}");
+    assert_eq!(rig.captured().len(), 256);
+}
+
+#[test]
+fn what_is_not_finite_is_not_sent() {
+    let mut rig = Rig::new(Rendering::Realtime);
+    rig.know_the_clock();
+    for _ in 0..20 {
+        rig.block(f32::NAN);
+    }
+    assert!(rig.captured().iter().flat_map(|chunk| chunk.frames[0]).all(|sample| sample == 0.0));
+}
