@@ -13,15 +13,10 @@
 //! # Ok::<(), lockstep_relay::config::ConfigError>(())
 //! ```
 
-<<<<<<< HEAD
 mod error;
 mod file;
 mod log;
 mod value;
-=======
-use std::net::{Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
->>>>>>> main
 
 pub use error::{ConfigError, Place, Problem};
 pub use file::{FileConfig, FileLog, FileRoom};
@@ -97,7 +92,6 @@ pub struct Overrides {
     pub rooms: Vec<String>,
     /// `--members-max`, for every room.
     pub members_max: Option<usize>,
-<<<<<<< HEAD
     /// `--public-host`.
     pub public_host: Option<String>,
     /// `--log-format`.
@@ -106,46 +100,6 @@ pub struct Overrides {
     pub log_level: Option<LogLevel>,
     /// `--stats-json`.
     pub stats_json: Option<PathBuf>,
-=======
-}
-
-/// What is wrong with a configuration, in words for the admin.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file is not there or not readable.
-    #[error("cannot read {path}: {error}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// The file is no TOML, or has a key that is not known, or a value of the wrong kind.
-    #[error("{path}: {error}")]
-    Parse {
-        /// Which.
-        path: PathBuf,
-        /// Where and what.
-        error: toml::de::Error,
-    },
-    /// A room's name.
-    #[error("room name {0:?} must be 1 to 32 of a-z, 0-9, - and _")]
-    RoomName(String),
-    /// Two rooms of one name.
-    #[error("room {0:?} is named twice")]
-    RoomTwice(String),
-    /// A room's limit.
-    #[error("room {room:?}: members_max is {members_max}, but must be from 1 to {MEMBERS_MAX}")]
-    Members {
-        /// Which room.
-        room: String,
-        /// What it says.
-        members_max: usize,
-    },
-    /// Two addresses of one family.
-    #[error("listen on one address of each kind at most, IPv4 and IPv6: {0} and {1} are of the same")]
-    SameFamily(SocketAddr, SocketAddr),
->>>>>>> main
 }
 
 impl Config {
