@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod drift;
+pub mod relay;
 
 /// How much simulated time a figure is measured over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
