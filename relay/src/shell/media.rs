@@ -1,11 +1,12 @@
 //! The media thread: the core, the sockets and nothing else.
 //!
 //! ```text
-//!  what is due -> a batch in -> (datagram, what is due, datagrams out)* -> the rest out -> wait -> again
+//!  a batch in -> (datagram, datagrams out)* -> what is due -> the rest out -> wait -> again
 //! ```
 //!
-//! It waits in one place only, until the core's next absolute deadline or the next datagram. What is due comes before
-//! every datagram, so however many arrive, a deadline waits for one of them at most. It never logs and touches no
+//! It waits in one place only, until the core's next absolute deadline or for datagrams ([`super::pace`]). What has
+//! arrived comes before what is due, so that a mix never misses a chunk that is already here; a batch is bounded, so
+//! that however many arrive, a deadline waits for [`Inbox`]'s few of them at most. It never logs and touches no
 //! file: it hands [`Report`]s to the desk thread through a bounded channel, and counts those for which there was no
 //! room.
 //!
@@ -18,6 +19,7 @@ use lockstep_shared::time::{LocalTime, Span};
 
 use super::clock::Clock;
 use super::contain::{Panicked, contain};
+use super::pace::{Pace, Wait};
 use super::priority::{Scheduling, raise_current_thread};
 use super::signals::StopRequest;
 use super::state::entropy;
@@ -78,6 +80,7 @@ pub struct Media {
     stop: StopRequest,
     reports: SyncSender<Report>,
     tally: Tally,
+    pace: Pace,
     report_at: LocalTime,
     failures: u32,
 }
@@ -98,6 +101,7 @@ impl Media {
             stop,
             reports,
             tally: Tally::default(),
+            pace: Pace::new(now),
             report_at: now + REPORT_EVERY,
             failures: 0,
         }
@@ -120,22 +124,29 @@ impl Media {
     }
 
     fn turn(&mut self, inbox: &mut Inbox) {
-        self.serve_deadline();
+        let mut received = 0;
         let mut more_waits = false;
         for socket in 0..self.udp.socket_count() {
-            more_waits |= self.serve_socket(socket, inbox);
+            received += self.serve_socket(socket, inbox);
+            more_waits |= inbox.is_full();
         }
+        self.serve_deadline();
         self.flush();
         let now = self.clock.now();
         if now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
             self.report_tally();
         }
-        if !more_waits {
-            let until = self.relay.poll_timeout().min(self.report_at);
-            self.udp.wait(now.duration_until(until), &self.stop);
-            self.tally.wakes += 1;
+        let wait = self.pace.wait(now, received);
+        if more_waits {
+            return;
         }
+        let time = now.duration_until(self.relay.poll_timeout().min(self.report_at));
+        match wait {
+            Wait::Datagram => self.udp.wait(time, &self.stop),
+            Wait::Gather(gather) => self.udp.pause(time.min(now.duration_until(now + gather)), &self.stop),
+        }
+        self.tally.wakes += 1;
     }
 
     fn serve_deadline(&mut self) {
@@ -155,13 +166,14 @@ impl Media {
         self.drain();
     }
 
-    /// One batch from one socket; returns whether more may be waiting.
-    fn serve_socket(&mut self, socket: usize, inbox: &mut Inbox) -> bool {
+    /// One batch from one socket; returns how many datagrams it had.
+    fn serve_socket(&mut self, socket: usize, inbox: &mut Inbox) -> u32 {
         if self.udp.receive(socket, inbox).is_err() {
             self.tally.receive_failed += 1;
         }
+        let mut received = 0;
         for (from, bytes) in inbox.datagrams() {
-            self.serve_deadline();
+            received += 1;
             let now = self.clock.now();
             // A datagram that panics harms nothing but itself; the core goes on.
             if contain(|| self.relay.handle_datagram(now, from, bytes)).is_err() {
@@ -169,7 +181,7 @@ impl Media {
             }
             self.drain();
         }
-        inbox.is_full()
+        received
     }
 
     /// Takes everything that the core has to send and to tell.

@@ -9,6 +9,7 @@ pub mod contain;
 pub mod host;
 pub mod logs;
 pub mod media;
+pub mod pace;
 pub mod priority;
 pub mod signals;
 pub mod state;

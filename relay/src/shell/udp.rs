@@ -133,6 +133,11 @@ impl Udp {
     pub fn wait(&self, time: Duration, stop: &StopRequest) {
         wait::wait(&self.sockets, time, stop);
     }
+
+    /// Returns when `time` has passed or a signal has come, whatever arrives.
+    pub fn pause(&self, time: Duration, stop: &StopRequest) {
+        wait::wait(&[], time, stop);
+    }
 }
 
 impl Family {

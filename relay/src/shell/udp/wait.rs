@@ -20,6 +20,7 @@ pub(super) fn wait(sockets: &[Socket], time: Duration, stop: &StopRequest) {
     let stop = PollFd::new(stop.wake(), PollFlags::IN);
     // An interrupted wait is a short one: the caller looks at everything again.
     let _ = match descriptors {
+        [None, ..] => poll(&mut [stop], timeout.as_ref()),
         [Some(only), None, ..] => poll(&mut [stop, only], timeout.as_ref()),
         several => {
             let mut waited: Vec<_> = several.into_iter().flatten().chain([stop]).collect();
@@ -34,7 +35,13 @@ pub(super) fn wait(sockets: &[Socket], time: Duration, _stop: &StopRequest) {
     use socket2::SockRef;
 
     let time = time.min(Duration::from_millis(1));
-    let Some(first) = sockets.first().filter(|_| !time.is_zero()) else { return };
+    let Some(first) = sockets.first() else {
+        std::thread::park_timeout(time);
+        return;
+    };
+    if time.is_zero() {
+        return;
+    }
     let socket = SockRef::from(&first.udp);
     let _ = socket.set_nonblocking(false);
     let _ = socket.set_read_timeout(Some(time));

@@ -35,7 +35,7 @@ pub(super) struct Players {
 }
 
 /// What came of a stretch of playing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Heard {
     /// How long it was.
     pub(super) span: Span,
@@ -59,6 +59,19 @@ struct Player {
     expected: f64,
     right: i64,
     datagrams: i64,
+}
+
+impl Heard {
+    /// Both stretches together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            span: self.span + other.span,
+            due: self.due + other.due,
+            right_fewest: self.right_fewest + other.right_fewest,
+            datagrams: self.datagrams + other.datagrams,
+            late_sends: self.late_sends + other.late_sends,
+        }
+    }
 }
 
 impl Players {
