@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`rng`] is where every accident comes from; [`net`], [`clock`] and [`callbacks`] model what
 //! networks, computers and hosts do to time; [`daw`] models hosts; [`world`] puts relay, members and paths together; [`oracle`] recognises
-//! in what is heard what was sent, [`alignment`] where it is heard; [`figures`] compare what is reached with its goals.
+//! in what is heard what was sent, [`alignment`] where it is heard; [`figures`] compare
+//! what is reached with its goals; [`shell`] is where benches meet the real clock, sockets and the relay's process.
 
 pub mod alignment;
 pub mod arithmetic;
@@ -13,4 +14,5 @@ pub mod figures;
 pub mod net;
 pub mod oracle;
 pub mod rng;
+pub mod shell;
 pub mod world;

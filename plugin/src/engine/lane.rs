@@ -7,6 +7,7 @@ use lockstep_shared::clock::Segment;
 use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::dsp::{Gain, Sinc};
 use lockstep_shared::jitter::{ChunkWindow, Insertion, JitterTarget, Move, ReadPointer};
+use lockstep_shared::time::convert::f64_from_usize;
 use lockstep_shared::time::{ChunkIndex, GridPosition};
 
 use crate::wiring::LaneGauges;
@@ -27,6 +28,8 @@ pub(super) const PIECE_FRAMES: usize = 64;
 pub struct Lane {
     window: ChunkWindow,
     pointer: ReadPointer,
+    /// Grid frames that a read looks ahead.
+    after_frames: f64,
     network: JitterTarget,
     phase: LatestStart,
     fade: Gain,
@@ -50,6 +53,7 @@ impl Lane {
     pub fn new(sinc: Arc<Sinc>) -> Self {
         Self {
             window: ChunkWindow::new(ChunkWindow::DEFAULT_CHUNKS),
+            after_frames: f64_from_usize(sinc.after()),
             pointer: ReadPointer::new(sinc),
             network: JitterTarget::new(0.0),
             phase: LatestStart::default(),
@@ -73,8 +77,8 @@ impl Lane {
             return;
         }
         let start = index.start().position();
-        self.network.observe(arrived.frames_since(start) + AFTER_FRAMES);
-        self.phase.observe(now.first.frames_since(start) + AFTER_FRAMES);
+        self.network.observe(arrived.frames_since(start) + self.after_frames);
+        self.phase.observe(now.first.frames_since(start) + self.after_frames);
         match self.window.insert(index, frames) {
             Insertion::Stored => {
                 if let Stage::Watching(seen) = &mut self.stage {
@@ -158,8 +162,6 @@ impl Lane {
     }
 }
 
-/// Grid frames that a read looks ahead.
-const AFTER_FRAMES: f64 = 16.0;
 /// Less delay is worth a glide if it is at least so much less: 0.25 ms.
 const WORTH_FRAMES: f64 = 12.0;
 /// Chunks of half the memory for the latest start: 30 s.

@@ -1,31 +1,20 @@
-//! The only reader of the operating system's clock.
+//! The relay's monotonic clock: the one place that reads it.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use lockstep_shared::time::LocalTime;
 
-/// The process's monotonic clock; it starts at [`LocalTime::ZERO`].
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    epoch: Instant,
+static EPOCH: LazyLock<Instant> = LazyLock::new(read);
+
+/// The local time now, since the first call in this process.
+#[must_use]
+pub fn now() -> LocalTime {
+    let passed = read().saturating_duration_since(*EPOCH);
+    LocalTime::from_nanos(i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX))
 }
 
-impl Clock {
-    /// A clock that starts now.
-    #[must_use]
-    pub fn start() -> Self {
-        Self { epoch: instant() }
-    }
-
-    /// The time now.
-    #[must_use]
-    pub fn now(&self) -> LocalTime {
-        let elapsed = instant().duration_since(self.epoch).as_nanos();
-        LocalTime::from_nanos(i64::try_from(elapsed).unwrap_or(i64::MAX))
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place of the relay where time enters")]
-fn instant() -> Instant {
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn read() -> Instant {
     Instant::now()
 }

@@ -17,7 +17,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 
 use lockstep_shared::time::{LocalTime, Span};
 
-use super::clock::Clock;
+use super::clock;
 use super::contain::{Panicked, contain};
 use super::pace::{Pace, Wait};
 use super::priority::{Scheduling, raise_current_thread};
@@ -72,7 +72,6 @@ pub struct Tally {
 /// All that one media thread owns.
 #[derive(Debug)]
 pub struct Media {
-    clock: Clock,
     settings: RelaySettings,
     relay: Relay,
     udp: Udp,
@@ -90,10 +89,8 @@ impl Media {
     /// message headers in it do not move between threads.
     #[must_use]
     pub fn new(settings: RelaySettings, udp: Udp, stop: StopRequest, reports: SyncSender<Report>) -> Self {
-        let clock = Clock::start();
-        let now = clock.now();
+        let now = clock::now();
         Self {
-            clock,
             relay: Relay::new(settings.clone(), now),
             settings,
             udp,
@@ -115,7 +112,7 @@ impl Media {
         while !self.stop.is_requested() {
             self.turn(&mut inbox);
         }
-        let now = self.clock.now();
+        let now = clock::now();
         let stopped = contain(|| self.relay.stop(now));
         self.note(stopped);
         self.drain();
@@ -132,7 +129,7 @@ impl Media {
         }
         self.serve_deadline();
         self.flush();
-        let now = self.clock.now();
+        let now = clock::now();
         if now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
             self.report_tally();
@@ -150,7 +147,7 @@ impl Media {
     }
 
     fn serve_deadline(&mut self) {
-        let now = self.clock.now();
+        let now = clock::now();
         let due = self.relay.poll_timeout();
         if due > now {
             return;
@@ -174,7 +171,7 @@ impl Media {
         let mut received = 0;
         for (from, bytes) in inbox.datagrams() {
             received += 1;
-            let now = self.clock.now();
+            let now = clock::now();
             // A datagram that panics harms nothing but itself; the core goes on.
             if contain(|| self.relay.handle_datagram(now, from, bytes)).is_err() {
                 self.tally.panics += 1;
@@ -191,7 +188,7 @@ impl Media {
                 self.flush();
             }
             // The core stamps a datagram as it writes it, so the time is read for each.
-            let now = self.clock.now();
+            let now = clock::now();
             match contain(|| self.outbox.write(|buffer| self.relay.poll_transmit(now, buffer))) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -225,7 +222,7 @@ impl Media {
             self.failures = 0;
             self.tally.renewals += 1;
             self.settings.seed = entropy().unwrap_or(self.settings.seed);
-            self.relay = Relay::new(self.settings.clone(), self.clock.now());
+            self.relay = Relay::new(self.settings.clone(), clock::now());
         }
     }
 

@@ -26,7 +26,6 @@ use tracing::{info, warn};
 
 use crate::config::{Config, Listen};
 use crate::relay::{RelaySettings, RoomSettings};
-use clock::Clock;
 use host::Reach;
 use media::{Media, Report};
 use priority::Scheduling;
@@ -182,8 +181,7 @@ fn print_invites(
 
 /// Writes logs and figures until the media thread has ended.
 fn keep_desk(reports: &Receiver<Report>, stats_json: Option<&Path>) {
-    let clock = Clock::start();
-    let mut meter = Meter::new(clock.now(), Scheduling::Ordinary);
+    let mut meter = Meter::new(clock::now(), Scheduling::Ordinary);
     let mut unwritable: Option<PathBuf> = None;
     for report in reports {
         match report {
@@ -200,7 +198,7 @@ fn keep_desk(reports: &Receiver<Report>, stats_json: Option<&Path>) {
             Report::Event(event) => logs::event(&event),
             Report::Tally(tally) => {
                 logs::troubles(meter.previous(), &tally);
-                let figures = meter.read(clock.now(), &tally);
+                let figures = meter.read(clock::now(), &tally);
                 let Some(path) = stats_json else { continue };
                 match stats::write(path, &figures) {
                     Ok(()) => unwritable = None,

@@ -35,6 +35,9 @@ const TAPS: usize = 32;
 const BETA: f64 = 9.2;
 /// The advance up to which a read keeps every frame's band: covers any honest clock's error.
 const EXACT_UP_TO: f64 = 1.001;
+/// A 44.1 kHz device onto the grid: there 18 kHz lies so near to the signal's own end that the exact table needs
+/// twice the frames to hold it.
+const NARROW: core::ops::Range<f64> = 0.9..0.95;
 /// Frames multiplied side by side.
 const LANES: usize = 8;
 
@@ -68,10 +71,13 @@ impl Sinc {
     }
 
     /// The table for a read that advances by `input_frames_per_output` frames each time: the exact one up to
-    /// 1.001, above it one that removes what the sparser frames cannot hold, 32 frames long for each whole
+    /// 1.001 (64 frames long for a 44.1 kHz device onto the grid), above it one that removes what the sparser frames cannot hold, 32 frames long for each whole
     /// frame of the advance (64 at 96 kHz, 128 at 192 kHz, which is the longest). Allocates up to 132 kB.
     #[must_use]
     pub fn for_ratio(input_frames_per_output: f64) -> Self {
+        if NARROW.contains(&input_frames_per_output) {
+            return Self::build(2 * TAPS, 1.0, Kind::Exact);
+        }
         if input_frames_per_output.is_nan() || input_frames_per_output <= EXACT_UP_TO {
             return Self::new();
         }

@@ -2,7 +2,13 @@
 
 pub mod clock;
 pub mod drift;
+pub mod engine;
+pub mod loopback;
+pub mod oracle;
 pub mod relay;
+pub mod resampler;
+pub mod sync_delay;
+pub mod wire;
 
 /// How much simulated time a figure is measured over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

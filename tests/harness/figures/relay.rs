@@ -1,118 +1,81 @@
-//! What the relay costs: the real program on loopback, with players of whom each asks for its own mix.
-//!
-//! The players ([`players`]) send as that many independent sound cards would, spread evenly over the time of one
-//! datagram, which is the dearest way for the relay: hardly two datagrams come together. They live in this process,
-//! and what is measured is the processor time of the relay's process alone, as the scheduler counts it. A figure
-//! counts only if the sound came through, so each row on cost has one on completeness: every mix that is due has
-//! arrived, and is the sum of the others to the bit.
+//! What the relay costs: N stereo members in one room, each with its own mix.
 
-mod players;
-mod program;
-
-use std::io;
-use std::path::Path;
-
-use lockstep_shared::session::Invite;
+use anyhow::Result;
 use lockstep_shared::time::Span;
-use lockstep_shared::time::convert::{f64_from_i64, f64_from_usize};
+use lockstep_shared::time::convert::f64_from_u64;
 use lockstep_shared::wire::ChunksPerDatagram;
 
 use super::{Figure, Holds, Length};
-use players::{Heard, Players};
-use program::Program;
+use crate::shell::clock;
+use crate::shell::load::{LoadMember, run, steps_of, sum_of};
+use crate::shell::relay_process::RelayProcess;
 
-/// As many as the goals name.
-const MEMBERS: [usize; 5] = [2, 5, 10, 20, 40];
-/// Processor seconds a second, for 40 members; fewer must not cost more.
-const GOAL_TWO_CHUNKS: f64 = 0.10;
-const GOAL_ONE_CHUNK: f64 = 0.20;
-/// A mix may be late for once on a machine that also does other things.
-const COMPLETE: f64 = 0.99;
-/// What is measured at a time; the figure is the median of several, for other programs' work on a shared machine
-/// comes in fits and shows in the processor time of all.
-const STRETCH: Span = Span::from_millis(1_000);
-/// Played before it counts: rosters have settled and the relay's waiting time has been learnt.
-const WARM_UP: Span = Span::from_millis(1_500);
+/// Members of each row.
+const MEMBERS: [u8; 5] = [2, 5, 10, 20, 40];
+/// What may be spent, by chunks a datagram, in CPU-seconds a second: ours to reach at 40 members, and below that what
+/// the best peer of `docs/peers.md` spends on the same work.
+const GOALS: [(ChunksPerDatagram, u32, [f64; 5]); 2] = [
+    (ChunksPerDatagram::Two, 128, [0.09, 0.10, 0.16, 0.29, 0.10]),
+    (ChunksPerDatagram::One, 64, [0.12, 0.24, 0.40, 0.60, 0.20]),
+];
 
-/// Cost and completeness for each number of members, 128-frame datagrams and then 64-frame ones.
-///
-/// # Errors
-/// The relay cannot be built or started, a player does not get in, or this system does not tell processor times.
-pub fn relay_figures(length: Length) -> io::Result<Vec<Figure>> {
-    let stretches = match length {
-        Length::Quick => 1,
-        Length::Full => 5,
+/// Three rows for each number of members and each datagram length: cost, delivery, and memory for the largest.
+pub fn relay_figures(length: Length) -> Result<Vec<Figure>> {
+    let (warm, measured) = match length {
+        Length::Quick => (Span::from_millis(1_500), Span::from_millis(2_000)),
+        Length::Full => (Span::from_millis(2_500), Span::from_millis(6_000)),
     };
-    let binary = program::build()?;
     let mut figures = Vec::new();
-    for (chunks, goal) in
-        [(ChunksPerDatagram::Two, GOAL_TWO_CHUNKS), (ChunksPerDatagram::One, GOAL_ONE_CHUNK)]
-    {
-        for members in MEMBERS {
-            let run = measure(&binary, members, chunks, stretches)?;
-            figures.extend(rows(&run, members, chunks, goal));
+    for (chunks, frames, goals) in GOALS {
+        for (members, goal) in MEMBERS.into_iter().zip(goals) {
+            figures.extend(one_room(members, chunks, frames, goal, warm, measured)?);
         }
     }
     Ok(figures)
 }
 
-/// One room of one size.
-#[derive(Debug)]
-struct Run {
-    cpu_per_second: f64,
-    /// Right mixes of those due, for the member that got the fewest.
-    complete: f64,
-    /// Datagrams into and out of the relay, a second.
-    datagrams_per_second: f64,
-    /// Late sends of the players, in a thousand.
-    generator_late_permille: f64,
-}
-
-fn measure(binary: &Path, members: usize, chunks: ChunksPerDatagram, stretches: usize) -> io::Result<Run> {
-    let program = Program::start(binary)?;
-    let invite = Invite::parse(program.invite()).map_err(io::Error::other)?;
-    let mut players = Players::join(&invite, members, chunks)?;
-    players.play(WARM_UP)?;
-    let mut costs = Vec::new();
-    let mut all = Heard::default();
-    for _ in 0..stretches {
-        let before = program.cpu()?;
-        let heard = players.play(STRETCH)?;
-        costs.push((program.cpu()? - before).secs_f64() / heard.span.secs_f64());
-        all = all.and(heard);
+fn one_room(
+    count: u8,
+    chunks: ChunksPerDatagram,
+    frames: u32,
+    goal: f64,
+    warm: Span,
+    measured: Span,
+) -> Result<Vec<Figure>> {
+    let relay = RelayProcess::start()?;
+    let mut members = (0..count)
+        .map(|number| LoadMember::new(&relay.invite, number, chunks, steps_of(number)))
+        .collect::<Result<Vec<_>>>()?;
+    run(&mut members, warm);
+    let heard_before: Vec<u64> = members.iter().map(|member| member.mix_chunks).collect();
+    let (started, cpu_before) = (clock::now(), relay.cpu_seconds()?);
+    run(&mut members, measured);
+    let (seconds, cpu) = ((clock::now() - started).secs_f64(), relay.cpu_seconds()? - cpu_before);
+    let due = seconds * 48_000.0 / 64.0;
+    let shares = members
+        .iter()
+        .zip(heard_before)
+        .map(|(member, before)| f64_from_u64(member.mix_chunks - before) / due);
+    let worst = shares.fold(f64::INFINITY, f64::min);
+    let rights = members.iter().zip(0..count).filter(|(member, number)| {
+        (member.last_steps - sum_of((0..count).filter(|other| other != number))).abs() < 0.5
+    });
+    let right = f64_from_u64(rights.count() as u64) / f64::from(count);
+    let row = |what: &str, note: &str, goal, measured, holds, unit| Figure {
+        name: format!("relay.{frames}.n{count}.{what}"),
+        note: note.into(),
+        goal,
+        measured,
+        holds,
+        unit,
+    };
+    let mut rows = vec![
+        row("cpu", "all threads, loopback", goal, cpu / seconds, Holds::AtMost, "s/s"),
+        row("worst_share", "of the mix due", 0.98, worst, Holds::AtLeast, ""),
+        row("right_mixes", "sum of the others", 1.0, right, Holds::AtLeast, ""),
+    ];
+    if count == 40 {
+        rows.push(row("resident", "", 64.0, relay.resident_mib()?, Holds::AtMost, "MiB"));
     }
-    players.leave()?;
-    costs.sort_by(f64::total_cmp);
-    let due = f64_from_i64(all.due.max(1));
-    Ok(Run {
-        cpu_per_second: costs.get(stretches / 2).copied().unwrap_or(f64::NAN),
-        complete: f64_from_i64(all.right_fewest) / due,
-        datagrams_per_second: f64_from_i64(all.datagrams) / all.span.secs_f64(),
-        generator_late_permille: 1e3 * f64_from_i64(all.late_sends) / (due * f64_from_usize(members)),
-    })
-}
-
-fn rows(run: &Run, members: usize, chunks: ChunksPerDatagram, goal: f64) -> [Figure; 2] {
-    let frames = 64 * chunks.count();
-    [
-        Figure {
-            name: format!("relay.cpu.n{members}.f{frames}"),
-            note: format!(
-                "{:.0}/s, sent late {:.0}/1000",
-                run.datagrams_per_second, run.generator_late_permille
-            ),
-            goal,
-            measured: run.cpu_per_second,
-            holds: Holds::AtMost,
-            unit: "cpu s/s",
-        },
-        Figure {
-            name: format!("relay.complete.n{members}.f{frames}"),
-            note: "right mixes of those due".into(),
-            goal: COMPLETE,
-            measured: run.complete.min(1.0),
-            holds: Holds::AtLeast,
-            unit: "",
-        },
-    ]
+    Ok(rows)
 }

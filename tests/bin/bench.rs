@@ -1,0 +1,101 @@
+//! `lockstep-bench NAME`: prints figures beside their goals; `cargo xtask bench NAME` builds and runs it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use lockstep_tests::figures::{
+    Figure, Length, clock, drift, engine, loopback, oracle, relay, resampler, sync_delay, wire,
+};
+
+/// Prints one row for each figure: name, seed or note, goal, measured, and whether it holds. Exits 0 if all hold.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep-bench")]
+struct Cli {
+    /// Which figures.
+    name: Name,
+    /// Write them to this file too, as one flat JSON object.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Minutes instead of hours.
+    #[arg(long)]
+    quick: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// The room clock and the device clock, against truth and against rivals.
+    Clock,
+    /// Two devices 200 ppm apart, for eight hours.
+    Drift,
+    /// Every frame heard is the frame that was sent.
+    Oracle,
+    /// The interpolator's error and cost.
+    Resampler,
+    /// The sync delay under automation.
+    SyncDelay,
+    /// What the audio thread spends.
+    Engine,
+    /// What the wire adds.
+    Wire,
+    /// What the relay spends on 2 to 40 members.
+    Relay,
+    /// From plugin in to plugin out on this machine.
+    Loopback,
+    /// All of them.
+    All,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            print(&format!("lockstep-bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<bool> {
+    let length = if cli.quick { Length::Quick } else { Length::Full };
+    let names = if cli.name == Name::All {
+        Name::value_variants().iter().copied().filter(|name| *name != Name::All).collect()
+    } else {
+        vec![cli.name]
+    };
+    let mut all = Vec::new();
+    for name in names {
+        let figures = measure(name, length)?;
+        figures.iter().for_each(|figure| print(&figure.to_string()));
+        all.extend(figures);
+    }
+    if let Some(path) = &cli.json {
+        let flat: serde_json::Map<_, _> =
+            all.iter().map(|figure| (figure.name.clone(), figure.measured.into())).collect();
+        std::fs::write(path, format!("{:#}\n", serde_json::Value::Object(flat)))?;
+    }
+    Ok(all.iter().all(Figure::holds))
+}
+
+fn measure(name: Name, length: Length) -> Result<Vec<Figure>> {
+    Ok(match name {
+        Name::Clock => clock::clock_figures(length),
+        Name::Drift => drift::drift_figures(length),
+        Name::Oracle => oracle::oracle_figures(length),
+        Name::Resampler => resampler::resampler_figures(),
+        Name::SyncDelay => sync_delay::sync_delay_figures(),
+        Name::Engine => engine::engine_figures(),
+        Name::Wire => wire::wire_figures(),
+        Name::Relay => relay::relay_figures(length)?,
+        Name::Loopback => loopback::loopback_figures(length)?,
+        Name::All => Vec::new(),
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "a table is what this program is for")]
+fn print(line: &str) {
+    println!("{line}");
+}

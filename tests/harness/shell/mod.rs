@@ -1,0 +1,6 @@
+//! Where benches meet the operating system: the clock, real sockets, the relay's process, CPU counters.
+
+pub mod clock;
+pub mod load;
+pub mod relay_process;
+pub mod runner;

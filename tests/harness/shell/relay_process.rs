@@ -1,0 +1,66 @@
+//! The real relay as a process of its own, and what the scheduler says it costs.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use lockstep_shared::session::Invite;
+use lockstep_shared::time::convert::f64_from_u64;
+
+/// A running relay; it ends with this value.
+#[derive(Debug)]
+pub struct RelayProcess {
+    child: Child,
+    folder: PathBuf,
+    /// Of its one room.
+    pub invite: Invite,
+}
+
+impl RelayProcess {
+    /// Starts the relay that was built beside this program, on a free port of the loopback.
+    pub fn start() -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("lockstep-relay");
+        if !program.exists() {
+            bail!("{} is not built: cargo build --release -p lockstep-relay", program.display());
+        }
+        let folder = std::env::temp_dir().join(format!("lockstep-bench-{}", std::process::id()));
+        let mut child = Command::new(program)
+            .args(["--listen", "127.0.0.1:0", "--log", "warn", "--members-max", "100", "--state"])
+            .arg(&folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the relay does not start")?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().context("the relay has no output")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let invite = Invite::parse(&line).context("the relay printed no invite")?;
+        Ok(Self { child, folder, invite })
+    }
+
+    /// Seconds that its threads have run so far, as the scheduler counts them.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let mut nanos = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            nanos += text.split_whitespace().next().context("an empty schedstat")?.parse::<u64>()?;
+        }
+        Ok(f64_from_u64(nanos) * 1e-9)
+    }
+
+    /// Memory that it holds.
+    pub fn resident_mib(&self) -> Result<f64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(f64_from_u64(kib) / 1_024.0)
+    }
+}
+
+impl Drop for RelayProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
