@@ -8,8 +8,8 @@
 //! | datagrams a second, spread evenly | as of | waits | added latency, at most |
 //! |---|---|---|---|
 //! | fewer than 5,000 | 13 members, 128 frames | for each | none |
-//! | from 5,000 | 14 members, or 7 with 64 frames | [`GATHER_CROWD`] | a fifth of a chunk |
-//! | from 10,000 | 27 members, or 14 with 64 frames | [`GATHER_MULTITUDE`] | three eighths of a chunk |
+//! | from 5,000 | 14 members, or 7 with 64 frames | 250 us | a fifth of a chunk |
+//! | from 10,000 | 27 members, or 14 with 64 frames | 500 us | three eighths of a chunk |
 
 use lockstep_shared::time::{LocalTime, Span};
 
