@@ -1,109 +1,196 @@
 //! The command line.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use thiserror::Error;
 
-use crate::config::Overrides;
+use crate::config::{Config, ConfigError, Listen, LogFormat, LogLevel, Overrides, RoomConfig};
+use crate::shell::host::invite_host;
+use crate::shell::state::State;
+use crate::shell::{self, ShellError};
 
-/// Mixes and forwards rooms of players that hear each other through the Lockstep plugin.
-///
-/// Without any argument it opens the room "studio" on UDP port 48064 and prints the invite to paste into the plugin.
-/// Exit codes: 0 stopped as asked, 1 could not run, 2 the command line is wrong.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "lockstep-relay", version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    /// What to do; without it, run.
+const AFTER_HELP: &str = "\
+Every flag may be given in the environment as LOCKSTEP_RELAY_NAME, as in LOCKSTEP_RELAY_PUBLIC_HOST. \
+Flags come before the environment, the environment before the file, the file before the defaults.
+
+The state folder is --state, else $STATE_DIRECTORY, else $XDG_STATE_HOME/lockstep, else ~/.local/state/lockstep. \
+It holds the relay's key and the rooms' secrets; back it up, for the invites depend on it.
+
+Exit codes: 0 stopped as asked; 1 failed while running; 2 wrong command line or configuration; \
+3 unusable state folder; 4 cannot listen; 130 stopped at once by a second signal.
+
+Examples:
+  lockstep-relay                                     open the room `studio`
+  lockstep-relay --public-host play.example.org --room trio --room duo
+  lockstep-relay check relay.toml                    say what that configuration would run
+  lockstep-relay --config relay.toml invite trio     print one invite again";
+
+/// Mixes and forwards rooms of players. Prints one invite for each room on standard output and logs to standard
+/// error. Stops on SIGINT and SIGTERM after telling the members.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep-relay", version, after_help = AFTER_HELP)]
+struct CommandLine {
     #[command(subcommand)]
-    pub command: Option<Command>,
-    /// How to run.
+    command: Option<Command>,
     #[command(flatten)]
-    pub run: RunArgs,
+    flags: Flags,
 }
 
-/// What to do.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Command {
-    /// Run the relay (the default).
-    Run(RunArgs),
-    /// Print a room's invite and exit; makes the key and the room's secret if they are not there yet.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the relay (what happens without a command too)
+    Run,
+    /// Print the invite of one room
     Invite {
-        /// The room's name.
+        /// The room's name
         room: String,
-        /// Where and how, as for run.
-        #[command(flatten)]
-        place: PlaceArgs,
     },
-    /// Say what a configuration file would run, or what is wrong with it.
+    /// Check a configuration file and say what it would run
     Check {
-        /// The TOML file.
-        config: PathBuf,
+        /// The file to check
+        #[arg(value_name = "CONFIG")]
+        file: PathBuf,
     },
 }
 
-/// Where the relay is and where it keeps its key.
-#[derive(Clone, Debug, Default, Args)]
-pub struct PlaceArgs {
-    /// Folder of the key and the rooms' secrets [default: $STATE_DIRECTORY, $XDG_STATE_HOME/lockstep or
-    /// ~/.local/state/lockstep].
-    #[arg(long, value_name = "FOLDER")]
-    pub state: Option<PathBuf>,
-    /// Configuration file (TOML).
-    #[arg(long, value_name = "FILE", env = "LOCKSTEP_RELAY_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// Address and UDP port to listen on; once for IPv4 and once for IPv6 at most [default: all, port 48064].
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub listen: Vec<SocketAddr>,
-    /// Name or address of this machine as the players reach it; invites carry it [default: this
-    /// machine's outward address].
-    #[arg(long, value_name = "HOST")]
-    pub public_host: Option<String>,
+#[derive(Debug, Args)]
+struct Flags {
+    /// Folder of the relay's key and the rooms' secrets
+    #[arg(long, global = true, value_name = "FOLDER", env = "LOCKSTEP_RELAY_STATE", hide_env = true)]
+    state: Option<PathBuf>,
+    /// Configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE", env = "LOCKSTEP_RELAY_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+    /// UDP address to listen on; may be repeated [default: every address, port 48064]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR:PORT",
+        env = "LOCKSTEP_RELAY_LISTEN",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    listen: Vec<String>,
+    /// Room to open, instead of those in the file; may be repeated [default: studio]
+    #[arg(
+        long = "room",
+        global = true,
+        value_name = "NAME",
+        env = "LOCKSTEP_RELAY_ROOM",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    rooms: Vec<String>,
+    /// Members at a time, of every room, 1 to 100 [default: 50]
+    #[arg(long, global = true, value_name = "N", env = "LOCKSTEP_RELAY_MEMBERS_MAX", hide_env = true)]
+    members_max: Option<usize>,
+    /// Host name or address in invites [default: this machine's]
+    #[arg(long, global = true, value_name = "HOST", env = "LOCKSTEP_RELAY_PUBLIC_HOST", hide_env = true)]
+    public_host: Option<String>,
+    /// Form of the log: text, json [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", env = "LOCKSTEP_RELAY_LOG_FORMAT", hide_env = true)]
+    log_format: Option<LogFormat>,
+    /// Least important lines to log: error, warn, info, debug, trace [default: info]
+    #[arg(long = "log", global = true, value_name = "LEVEL", env = "LOCKSTEP_RELAY_LOG", hide_env = true)]
+    log_level: Option<LogLevel>,
+    /// File to write figures to, every second and at the end
+    #[arg(long, global = true, value_name = "FILE", env = "LOCKSTEP_RELAY_STATS_JSON", hide_env = true)]
+    stats_json: Option<PathBuf>,
 }
 
-/// How to run.
-#[derive(Clone, Debug, Default, Args)]
-pub struct RunArgs {
-    /// Where.
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    /// A room to open, instead of the file's; may be given several times [default: studio].
-    #[arg(long, value_name = "NAME")]
-    pub room: Vec<String>,
-    /// Members at a time, in each room, 1 to 100 [default: 50].
-    #[arg(long, value_name = "N")]
-    pub members_max: Option<usize>,
-    /// How much to log: error, warn, info, debug or trace.
-    #[arg(long, value_name = "LEVEL", default_value = "info", env = "LOCKSTEP_RELAY_LOG")]
-    pub log: String,
-    /// How to write the log, which goes to standard error.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
-    /// Write counters to this file as JSON, every second and at the end.
-    #[arg(long, value_name = "FILE")]
-    pub stats_json: Option<PathBuf>,
+/// Why the command failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The start or the running.
+    #[error(transparent)]
+    Shell(#[from] ShellError),
+    /// Nobody reads what was asked for.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] std::io::Error),
 }
 
-/// How to write the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs: one JSON object a line.
-    Json,
+/// Does what the command line says; clap itself answers `--help` and refuses what it does not know with code 2.
+///
+/// # Errors
+/// What to tell the admin, and which code to end with ([`CommandError::exit_code`]).
+pub fn main() -> Result<(), CommandError> {
+    let line = CommandLine::parse();
+    match line.command {
+        None | Some(Command::Run) => run(line.flags),
+        Some(Command::Invite { room }) => invite(line.flags, &room),
+        Some(Command::Check { file }) => check(line.flags, file),
+    }
 }
 
-impl RunArgs {
-    /// What comes before the configuration file.
+impl CommandError {
+    /// As documented in the help.
     #[must_use]
-    pub fn overrides(&self) -> Overrides {
-        Overrides {
-            listen: self.place.listen.clone(),
-            public_host: self.place.public_host.clone(),
-            state: self.place.state.clone(),
-            rooms: self.room.clone(),
-            members_max: self.members_max,
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Shell(ShellError::NoRoom { .. } | ShellError::NoPort) => 2,
+            Self::Shell(ShellError::State(_)) => 3,
+            Self::Shell(ShellError::Listen(_)) => 4,
+            Self::Shell(ShellError::System { .. } | ShellError::MediaThread) | Self::Output(_) => 1,
         }
     }
+}
+
+fn run(flags: Flags) -> Result<(), CommandError> {
+    let config = resolve(flags)?;
+    Ok(shell::run(&config, &mut std::io::stdout())?)
+}
+
+fn invite(flags: Flags, room: &str) -> Result<(), CommandError> {
+    let invite = shell::invite(&resolve(flags)?, room)?;
+    Ok(writeln!(std::io::stdout(), "{invite}")?)
+}
+
+fn check(flags: Flags, file: PathBuf) -> Result<(), CommandError> {
+    let name = file.display().to_string();
+    let config = resolve(Flags { config: Some(file), ..flags })?;
+    let state = State::locate(config.state.as_deref()).map_err(ShellError::from)?;
+    Ok(std::io::stdout().write_all(summary(&name, &config, &state).as_bytes())?)
+}
+
+fn summary(name: &str, config: &Config, state: &State) -> String {
+    let listen = match &config.listen {
+        Listen::Everywhere { port } => format!("UDP port {port} on every address, IPv6 and IPv4"),
+        Listen::Only(addresses) => {
+            let addresses: Vec<_> = addresses.iter().map(|address| format!("UDP {address}")).collect();
+            addresses.join(", ")
+        }
+    };
+    let room = |room: &RoomConfig| format!("{} (at most {} members)", room.name, room.members_max);
+    let rooms: Vec<_> = config.rooms.iter().map(room).collect();
+    let stats = config.stats_json.as_deref().map_or_else(|| "nowhere".into(), Path::to_string_lossy);
+    format!(
+        "{name} is good. The relay would run with\n  state folder  {}\n  listen        {listen}\n  \
+         invites name  {}\n  rooms         {}\n  log           {}, {}\n  figures       {stats}\n",
+        state.folder().display(),
+        invite_host(config).host,
+        rooms.join(", "),
+        config.log.level,
+        config.log.format,
+    )
+}
+
+fn resolve(flags: Flags) -> Result<Config, ConfigError> {
+    let file = flags.config.as_deref().map(shell::configuration::read).transpose()?;
+    let over = Overrides {
+        state: flags.state,
+        listen: flags.listen,
+        rooms: flags.rooms,
+        members_max: flags.members_max,
+        public_host: flags.public_host,
+        log_format: flags.log_format,
+        log_level: flags.log_level,
+        stats_json: flags.stats_json,
+    };
+    Config::resolve(file, over)
 }

@@ -2,158 +2,211 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod program;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
-/// A folder of its own for each test, removed at the end.
-struct Folder(PathBuf);
+use program::{Relay, failure, port_of, run, run_in, secret_of};
+use tempfile::tempdir;
 
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("lockstep-cli-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A running relay, ended with the test.
-struct Relay(Child);
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-relay"));
-    command.env_remove("STATE_DIRECTORY").env_remove("LOCKSTEP_RELAY_CONFIG").stderr(Stdio::piped());
-    command
-}
-
-fn start(arguments: &[&str], state: &Path) -> (Relay, String) {
-    let mut command = command();
-    command.args(arguments).arg("--state").arg(state).stdout(Stdio::piped());
-    let mut relay = Relay(command.spawn().unwrap());
-    let mut line = String::new();
-    BufReader::new(relay.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    (relay, line.trim().to_owned())
-}
-
-fn run(arguments: &[&str]) -> Output {
-    command().args(arguments).output().unwrap()
-}
-
-fn sentence(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+const USAGE: i32 = 2;
+const STATE: i32 = 3;
+const LISTEN: i32 = 4;
 
 #[test]
 fn a_first_start_makes_a_private_key_and_every_start_prints_the_same_invite() {
-    let folder = Folder::new("first");
-    let (relay, invite) = start(&["--listen", "127.0.0.1:0", "--public-host", "relay.example"], &folder.0);
+    let folder = tempdir().unwrap();
+    let flags = ["--listen", "127.0.0.1:0", "--public-host", "relay.example"];
+    let relay = Relay::start(folder.path(), &flags);
+    let invite = relay.invites()[0].clone();
     assert!(invite.starts_with("lockstep://relay.example:"), "{invite}");
     assert!(invite.contains("/studio#"), "{invite}");
     #[cfg(unix)]
-    {
+    for file in ["relay.key", "rooms/studio.secret"] {
         use std::os::unix::fs::PermissionsExt as _;
-        for file in ["relay.key", "rooms/studio.secret"] {
-            assert_eq!(fs::metadata(folder.0.join(file)).unwrap().permissions().mode() & 0o777, 0o600);
-        }
+        let mode = fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     drop(relay);
-    let (_relay, again) =
-        start(&["run", "--listen", "127.0.0.1:0", "--public-host", "relay.example"], &folder.0);
-    let secret = |invite: &str| invite.split_once('#').unwrap().1.to_owned();
-    assert_eq!(secret(&again), secret(&invite));
-    let printed = run(&["invite", "studio", "--state", folder.0.to_str().unwrap()]);
-    assert_eq!(secret(String::from_utf8(printed.stdout).unwrap().trim()), secret(&invite));
+    // A flag may stand before the command, after it, or without one.
+    let relay = Relay::start(folder.path(), &[&["run"], &flags[..]].concat());
+    assert_eq!(secret_of(&relay.invites()[0]), secret_of(&invite));
+    let printed = run_in(folder.path(), &["invite", "studio", "--public-host", "relay.example"]);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert_eq!(printed.trim(), format!("lockstep://relay.example/studio#{}", secret_of(&invite)));
+}
+
+#[test]
+fn one_invite_a_room_and_nothing_else_on_standard_output() {
+    let folder = tempdir().unwrap();
+    let flags = ["--listen", "127.0.0.1:0", "--room", "trio", "--room", "duo", "--log", "trace"];
+    let relay = Relay::start(folder.path(), &flags);
+    let invites = relay.invites();
+    assert!(invites[0].starts_with("lockstep://127.0.0.1:") && invites[0].contains("/trio#"), "{invites:?}");
+    assert!(invites[1].contains("/duo#") && invites.len() == 2, "{invites:?}");
+    assert_ne!(secret_of(&invites[0]), secret_of(&invites[1]));
+}
+
+#[test]
+fn an_invite_can_be_printed_before_the_first_start() {
+    let folder = tempdir().unwrap();
+    let before = run_in(folder.path(), &["invite", "studio", "--listen", "127.0.0.1:5004"]);
+    let before = String::from_utf8(before.stdout).unwrap();
+    assert!(before.starts_with("lockstep://127.0.0.1:5004/studio#"), "{before}");
+    let relay = Relay::start(folder.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(secret_of(&relay.invites()[0]), secret_of(&before));
+    let sentence = failure(&run_in(folder.path(), &["invite", "jazz"]), USAGE);
+    assert!(sentence.contains("no room \"jazz\"; the rooms are studio"), "{sentence}");
 }
 
 #[test]
 fn it_listens_by_both_protocols_at_once() {
-    let folder = Folder::new("both");
-    let (_relay, invite) = start(&["--listen", "[::]:0", "--public-host", "relay.example"], &folder.0);
-    let port = invite.split_once("example:").unwrap().1.split_once('/').unwrap().0;
-    // A hello without a cookie, of a version that does not exist: the relay says so to whoever asks.
-    let mut hello = vec![0; 160];
-    hello[..3].copy_from_slice(&[0x01, 0xff, 0xff]);
+    let folder = tempdir().unwrap();
+    let relay = Relay::start(folder.path(), &["--listen", "[::]:0", "--public-host", "relay.example"]);
+    let port = port_of(&relay.invites()[0]);
     for (here, there) in [("127.0.0.1:0", format!("127.0.0.1:{port}")), ("[::1]:0", format!("[::1]:{port}"))]
     {
-        let socket = UdpSocket::bind(here).unwrap();
-        socket.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
-        socket.send_to(&hello, &there).unwrap();
-        let mut answer = [0; 256];
-        let (length, _) = socket.recv_from(&mut answer).unwrap();
-        assert_eq!((answer[0], answer[length - 1]), (0x04, 0), "refused, for its version, by {there}");
+        assert!(refuses_foreign_version(here, &there), "{there}");
     }
+}
+
+#[test]
+fn several_addresses_each_answer_from_where_they_were_asked() {
+    let folder = tempdir().unwrap();
+    let [first, second] = free_addresses();
+    let relay = Relay::start(folder.path(), &["--listen", &first, "--listen", &second]);
+    assert!(relay.invites()[0].starts_with(&format!("lockstep://{first}/")));
+    assert!(
+        refuses_foreign_version("127.0.0.1:0", &first) && refuses_foreign_version("127.0.0.1:0", &second)
+    );
+}
+
+/// Two addresses that were free a moment ago.
+fn free_addresses() -> [String; 2] {
+    let held = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    held.map(|socket| socket.local_addr().unwrap().to_string())
+}
+
+/// Sends a hello without a cookie, of a version that does not exist; the relay says so to whoever asks.
+fn refuses_foreign_version(here: &str, there: &str) -> bool {
+    let mut hello = [0; 160];
+    hello[..3].copy_from_slice(&[0x01, 0xff, 0xff]);
+    let socket = UdpSocket::bind(here).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    // Connected: an answer from elsewhere would not arrive.
+    socket.connect(there).unwrap();
+    socket.send(&hello).unwrap();
+    let mut answer = [0; 256];
+    let length = socket.recv(&mut answer).unwrap();
+    (answer[0], answer[length - 1]) == (0x04, 0)
 }
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_it_cleanly() {
-    let folder = Folder::new("signal");
-    let stats = folder.0.join("stats.json");
-    let (mut relay, _) =
-        start(&["--listen", "127.0.0.1:0", "--stats-json", stats.to_str().unwrap()], &folder.0);
-    let kill = Command::new("kill").args(["-TERM", &relay.0.id().to_string()]).status().unwrap();
-    assert!(kill.success());
-    assert!(relay.0.wait().unwrap().success());
-    let stats: serde_json::Value = serde_json::from_str(&fs::read_to_string(stats).unwrap()).unwrap();
-    assert_eq!(stats["datagrams_in"], 0);
+fn a_signal_ends_it_cleanly_and_the_last_figures_are_written() {
+    for (signal, name) in [(rustix::process::Signal::TERM, "term"), (rustix::process::Signal::INT, "int")] {
+        let folder = tempdir().unwrap();
+        let stats = folder.path().join(format!("{name}.json"));
+        let flags = ["--listen", "127.0.0.1:0", "--stats-json", stats.to_str().unwrap()];
+        let mut relay = Relay::start(folder.path(), &flags);
+        relay.signal(signal);
+        assert_eq!(relay.end_within(Duration::from_secs(2)), Some(0), "{name}");
+        let stats: serde_json::Value = serde_json::from_slice(&fs::read(stats).unwrap()).unwrap();
+        assert_eq!(stats["datagrams_in"], 0);
+        assert!(stats["resident_mib"].as_f64().is_none_or(|mib| mib > 0.5), "{stats}");
+    }
 }
 
 #[test]
 fn a_port_in_use_is_said_with_what_to_do() {
-    let folder = Folder::new("port");
+    let folder = tempdir().unwrap();
     let held = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = held.local_addr().unwrap().to_string();
-    let output = run(&["--listen", &address, "--state", folder.0.to_str().unwrap()]);
-    assert!(sentence(&output).contains("choose a port with --listen"));
+    let output = run_in(folder.path(), &["--listen", &address]);
+    let sentence = failure(&output, LISTEN);
+    assert!(sentence.contains(&format!("{address} is in use")), "{sentence}");
+    assert!(sentence.contains("choose another port with --listen"), "{sentence}");
+    assert!(output.stdout.is_empty(), "an invite to a relay that does not run: {output:?}");
 }
 
 #[test]
 fn a_state_folder_that_cannot_be_written_is_said_with_what_to_do() {
-    let folder = Folder::new("state");
-    let file = folder.0.join("file");
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("file");
     fs::write(&file, "in the way").unwrap();
-    let output = run(&["--listen", "127.0.0.1:0", "--state", file.join("state").to_str().unwrap()]);
-    let said = sentence(&output);
-    assert!(said.contains("--state FOLDER") || said.contains("cannot read"), "{said}");
-    fs::write(folder.0.join("relay.key"), "not a key\n").unwrap();
-    let output = run(&["--listen", "127.0.0.1:0", "--state", folder.0.to_str().unwrap()]);
-    assert!(sentence(&output).contains("is damaged"));
+    let sentence = failure(&run_in(&file.join("state"), &["--listen", "127.0.0.1:0"]), STATE);
+    assert!(sentence.contains("--state FOLDER"), "{sentence}");
+    fs::write(folder.path().join("relay.key"), "not a key\n").unwrap();
+    let sentence = failure(&run_in(folder.path(), &["--listen", "127.0.0.1:0"]), STATE);
+    assert!(sentence.contains("relay.key is damaged"), "{sentence}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_state_folder_that_has_become_read_only_serves_as_before() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempdir().unwrap();
+    let flags = ["--listen", "127.0.0.1:0"];
+    let invite = Relay::start(folder.path(), &flags).invites()[0].clone();
+    for path in [folder.path().join("rooms"), folder.path().to_owned()] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o500)).unwrap();
+    }
+    assert_eq!(secret_of(&Relay::start(folder.path(), &flags).invites()[0]), secret_of(&invite));
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(folder.path().join("rooms"), fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]
 fn a_configuration_is_checked_in_words() {
-    let folder = Folder::new("check");
-    let path = folder.0.join("relay.toml");
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("relay.toml");
     let check = |text: &str| {
         fs::write(&path, text).unwrap();
         run(&["check", path.to_str().unwrap()])
     };
     let good = check("public_host = 'relay.example'\n[[room]]\nname = 'jazz'\nmembers_max = 8\n");
-    assert!(good.status.success());
-    assert!(String::from_utf8(good.stdout).unwrap().contains("room jazz: 8 members at a time"));
-    assert!(sentence(&check("[[room]]\nname = 'jazz'\nmembers = 8\n")).contains("members"));
-    assert!(sentence(&run(&["check", "/nowhere/relay.toml"])).contains("cannot read"));
+    assert!(good.status.success(), "{good:?}");
+    let said = String::from_utf8(good.stdout).unwrap();
+    for words in ["relay.toml is good", "relay.example", "jazz (at most 8 members)", "UDP port 48064"] {
+        assert!(said.contains(words), "{said}");
+    }
+    let sentence = failure(&check("[[room]]\nname = 'jazz'\nmembers = 8\n"), USAGE);
+    assert!(sentence.contains("line 3") && sentence.contains("unknown field `members`"), "{sentence}");
+    let sentence = failure(&run(&["check", "nowhere/relay.toml"]), USAGE);
+    assert!(sentence.contains("nowhere/relay.toml: cannot read"), "{sentence}");
+}
+
+#[test]
+fn flags_come_before_the_environment_and_the_environment_before_the_file() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("relay.toml");
+    fs::write(&path, "public_host = 'file.example'\n").unwrap();
+    let path = path.to_str().unwrap();
+    let host = |environment: Option<&str>, flags: &[&str]| {
+        let mut command = program::command(&[&["check", path], flags].concat());
+        if let Some(host) = environment {
+            command.env("LOCKSTEP_RELAY_PUBLIC_HOST", host);
+        }
+        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let line = said.lines().find(|line| line.contains("invites name")).unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    };
+    assert_eq!(host(None, &[]), "file.example");
+    assert_eq!(host(Some("environment.example"), &[]), "environment.example");
+    assert_eq!(host(Some("environment.example"), &["--public-host", "flag.example"]), "flag.example");
 }
 
 #[test]
 fn help_tells_the_way_and_a_wrong_flag_is_exit_code_two() {
-    let help = run(&["--help"]);
-    assert!(String::from_utf8(help.stdout).unwrap().contains("--stats-json"));
-    assert_eq!(run(&["--nonsense"]).status.code(), Some(2));
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    for words in ["--stats-json", "Exit codes:", "--state", "LOCKSTEP_RELAY_"] {
+        assert!(help.contains(words), "{help}");
+    }
+    assert_eq!(run(&["--nonsense"]).status.code(), Some(USAGE));
+    let sentence = failure(&run(&["--room", "No Spaces"]), USAGE);
+    assert!(sentence.contains("\"No Spaces\"") && sentence.contains("a-z"), "{sentence}");
+    assert!(failure(&run(&["--log", "loud"]), USAGE).contains("error, warn, info, debug, trace"));
 }

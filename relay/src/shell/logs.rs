@@ -4,37 +4,43 @@
 //! *debug* and *trace* are for developers. Nothing is logged for each datagram.
 
 use lockstep_shared::wire::LeaveReason;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing::{debug, error, info, warn};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
-use crate::cli::LogFormat;
+use super::media::Tally;
+use crate::config::{LogConfig, LogFormat, LogLevel};
 use crate::relay::RelayEvent;
 
-/// Starts the log. An error is a sentence for the admin.
-pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::try_new(level).map_err(|error| format!("--log {level:?}: {error}"))?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
-    }
-    .map_err(|error| error.to_string())
+/// Logs to standard error from now on; a second call changes nothing.
+pub fn start(config: LogConfig) {
+    let level = match config.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(BoxMakeWriter::new(std::io::stderr))
+        .with_target(false)
+        // A log that cannot be written (a full disk, a closed pipe) must not end the relay.
+        .log_internal_errors(false);
+    let _ = match config.format {
+        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
 }
 
-/// Writes one event.
-pub(super) fn write(event: &RelayEvent) {
+/// One line for one event of the core. Names come from members, so they are quoted and escaped.
+pub fn event(event: &RelayEvent) {
     match event {
-        RelayEvent::Joined { room, from } => tracing::info!(%room, %from, "a member joined"),
-        RelayEvent::Named { room, member } => tracing::info!(%room, %member, "a member told its name"),
-        RelayEvent::Returned { room, member, from } => {
-            tracing::info!(%room, %member, %from, "a member returned")
-        }
-        RelayEvent::Moved { room, member, to } => {
-            tracing::info!(%room, %member, %to, "a member's address changed")
-        }
-        RelayEvent::Silent { room, member } => {
-            tracing::info!(%room, %member, "a member is silent; its place is kept")
-        }
+        RelayEvent::Joined { room, from } => info!(room, %from, "a member joined"),
+        RelayEvent::Named { room, member } => info!(room, member, "a member told its name"),
+        RelayEvent::Returned { room, member, from } => info!(room, member, %from, "a member returned"),
+        RelayEvent::Moved { room, member, to } => info!(room, member, %to, "a member's address changed"),
+        RelayEvent::Silent { room, member } => info!(room, member, "a member is silent; its place is kept"),
         RelayEvent::Left { room, member, reason } => {
             let why = match reason {
                 Some(LeaveReason::Left) => "it left",
@@ -43,10 +49,39 @@ pub(super) fn write(event: &RelayEvent) {
                 Some(LeaveReason::Flooding) => "it sent more than a member may",
                 None => "it was silent too long",
             };
-            tracing::info!(%room, %member, why, "a member is gone");
+            info!(room, member, why, "a member is gone");
         }
         RelayEvent::RoomFailed { room, failure } => {
-            tracing::error!(%room, failure, "a room failed and starts anew; its members were told; please report this");
+            error!(room, failure, "a room failed and starts anew; its members were told; please report this");
         }
+    }
+}
+
+/// Lines for what went wrong since the `previous` tally, one of a kind a second.
+pub fn troubles(previous: &Tally, tally: &Tally) {
+    let grown = |field: fn(&Tally) -> u64| field(tally).saturating_sub(field(previous));
+    let renewals = grown(|tally| tally.renewals);
+    if renewals > 0 {
+        error!(
+            renewals,
+            "the core failed twice in a row and was started afresh; members come back by themselves"
+        );
+    }
+    let failed = grown(|tally| tally.receive_failed);
+    if failed > 0 {
+        warn!(failed, "receiving failed");
+    }
+    let refused = grown(|tally| tally.send_refused);
+    if refused > 0 {
+        warn!(refused, "datagrams could not be sent: the network is down, or slower than the rooms need");
+    }
+    let lost = grown(|tally| tally.reports_lost);
+    if lost > 0 {
+        warn!(lost, "log lines were left out: more happened than could be written");
+    }
+    let late = grown(|tally| tally.deadlines_late);
+    if late > 0 {
+        let worst_ms = tally.deadline_late_max.millis_f64();
+        debug!(late, worst_ms, "the machine woke the media thread late");
     }
 }

@@ -1,218 +1,242 @@
-//! The media thread: from the sockets into the relay and back, and the relay's deadlines.
+//! The media thread: the core, the sockets and nothing else.
 //!
-//! It sleeps until a datagram is there or the relay is due, to the nanosecond where the system can, and takes a
-//! bounded batch at a time, so that a flood never holds up a deadline. One thread carries all rooms: a room's work
-//! never leaves it, so pinning rooms to several such threads is a matter of which thread a session's index names.
+//! ```text
+//!  a batch in -> (datagram, datagrams out)* -> what is due -> the rest out -> wait -> again
+//! ```
+//!
+//! It waits in one place only, until the core's next absolute deadline or for datagrams ([`super::pace`]). What has
+//! arrived comes before what is due, so that a mix never misses a chunk that is already here; a batch is bounded, so
+//! that however many arrive, a deadline waits for [`Inbox`]'s few of them at most. It never logs and touches no
+//! file: it hands [`Report`]s to the desk thread through a bounded channel, and counts those for which there was no
+//! room.
+//!
+//! One thread serves all rooms today. Rooms share nothing with each other, so that several of these, each with its
+//! sockets and its rooms, can be run side by side when one core is full; what belongs to a thread is in [`Media`].
 
-use std::net::UdpSocket;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::sync::mpsc::{SyncSender, TrySendError};
 
 use lockstep_shared::time::{LocalTime, Span};
 
 use super::clock;
-use super::udp::{BATCH, Inbox, Outbox};
+use super::contain::{Panicked, contain};
+use super::pace::{Pace, Wait};
+use super::priority::{Scheduling, raise_current_thread};
+use super::signals::StopRequest;
+use super::state::entropy;
+use super::udp::{Inbox, Outbox, Udp};
 use crate::relay::{Relay, RelayEvent, RelaySettings, RelayStats};
 
-/// The longest sleep: orders to stop are looked for this often.
-const SLEEP_MAX: Duration = Duration::from_millis(100);
-/// Batches taken from one socket before the deadlines are looked at again.
-const BATCHES: usize = 4;
-/// How often counters are published.
-const STATS_EVERY: Span = Span::from_millis(250);
-/// A deadline missed by more than this is counted: a tenth of a chunk.
-const LATE_FROM: Span = Span::from_micros(133);
+/// A deadline served later than this counts as late: a quarter of a chunk.
+const LATE_AFTER: Span = Span::from_micros(333);
+/// How often figures are reported.
+const REPORT_EVERY: Span = Span::from_millis(1_000);
+/// Failing deadlines in a row after which the core is replaced.
+const FAILURES_MAX: u32 = 2;
 
-/// What the media thread shows, and how it is told to stop.
-#[derive(Debug, Default)]
-pub struct Shared {
-    /// Set to end the thread; its members are told.
-    pub stop: AtomicBool,
-    /// Deadlines met late.
-    pub late_wakes: AtomicU64,
-    /// Datagrams that the system did not take.
-    pub unsent: AtomicU64,
-    /// Whether the system granted real-time scheduling.
-    pub is_realtime: AtomicBool,
-}
-
-/// What the media thread tells the others.
+/// What the media thread tells the desk thread.
 #[derive(Debug)]
 pub enum Report {
-    /// Something happened.
+    /// It runs, scheduled so.
+    Started(Scheduling),
+    /// The core has an event.
     Event(RelayEvent),
-    /// The counters as they stand.
-    Stats(RelayStats),
-    /// The relay failed as a whole and began anew.
-    Failed,
+    /// A second has passed, or the end has come.
+    Tally(Box<Tally>),
 }
 
-/// The sockets, at most one for each address family.
+/// Counters since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// The core's own.
+    pub relay: RelayStats,
+    /// Times the thread woke up.
+    pub wakes: u64,
+    /// Deadlines served.
+    pub deadlines: u64,
+    /// Those served more than a third of a millisecond late.
+    pub deadlines_late: u64,
+    /// The latest one of the last second.
+    pub deadline_late_max: Span,
+    /// Calls to receive that failed.
+    pub receive_failed: u64,
+    /// Datagrams that the system did not take.
+    pub send_refused: u64,
+    /// Panics of the core that were contained.
+    pub panics: u64,
+    /// Times the core had to be replaced by a fresh one.
+    pub renewals: u64,
+    /// Reports for which there was no room.
+    pub reports_lost: u64,
+}
+
+/// All that one media thread owns.
 #[derive(Debug)]
-pub(super) struct Ports {
-    sockets: Vec<UdpSocket>,
-    outboxes: Vec<Outbox>,
-}
-
-impl Ports {
-    pub(super) fn new(sockets: Vec<UdpSocket>) -> Self {
-        let outboxes = sockets.iter().map(|_| Outbox::new()).collect();
-        Self { sockets, outboxes }
-    }
-
-    /// Carries out everything that the relay has to send and to tell.
-    fn drain(&mut self, relay: &mut Relay, reports: &Sender<Report>) {
-        let (Some((socket, sockets)), Some((outbox, outboxes))) =
-            (self.sockets.split_first(), self.outboxes.split_first_mut())
-        else {
-            return;
-        };
-        while let Some(to) = outbox.fill(socket, |buffer| relay.poll_transmit(clock::now(), buffer)) {
-            // Two sockets are one for each family; one alone takes both.
-            if let (Some(other), Some(other_outbox)) = (sockets.first(), outboxes.first_mut())
-                && other.local_addr().is_ok_and(|address| address.is_ipv4() == to.is_ipv4())
-            {
-                outbox.hand_over(other_outbox, other);
-            }
-        }
-        while let Some(event) = relay.poll_event() {
-            let _ = reports.send(Report::Event(event));
-        }
-    }
-
-    fn flush(&mut self) {
-        for (socket, outbox) in self.sockets.iter().zip(&mut self.outboxes) {
-            outbox.flush(socket);
-        }
-    }
-
-    fn unsent(&self) -> u64 {
-        self.outboxes.iter().map(|outbox| outbox.unsent).sum()
-    }
-}
-
-/// The relay, and how to begin it anew should it fail as a whole.
-#[derive(Debug)]
-pub(super) struct Core {
-    relay: Relay,
+pub struct Media {
     settings: RelaySettings,
+    relay: Relay,
+    udp: Udp,
+    outbox: Outbox,
+    stop: StopRequest,
+    reports: SyncSender<Report>,
+    tally: Tally,
+    pace: Pace,
+    report_at: LocalTime,
+    failures: u32,
 }
 
-impl Core {
-    pub(super) fn new(settings: RelaySettings) -> Self {
-        Self { relay: Relay::new(settings.clone(), clock::now()), settings }
-    }
-
-    /// Runs `work` on the relay. Rooms are guarded one by one inside it; a failure outside of them begins the relay
-    /// anew, and its members come back within two seconds.
-    fn guard(&mut self, reports: &Sender<Report>, work: impl FnOnce(&mut Relay)) {
-        let relay = &mut self.relay;
-        if catch_unwind(AssertUnwindSafe(|| work(relay))).is_err() {
-            self.relay = Relay::new(self.settings.clone(), clock::now());
-            let _ = reports.send(Report::Failed);
+impl Media {
+    /// A relay on these sockets; nothing happens before [`Self::run`]. Made on the thread that runs it: the system's
+    /// message headers in it do not move between threads.
+    #[must_use]
+    pub fn new(settings: RelaySettings, udp: Udp, stop: StopRequest, reports: SyncSender<Report>) -> Self {
+        let now = clock::now();
+        Self {
+            relay: Relay::new(settings.clone(), now),
+            settings,
+            udp,
+            outbox: Outbox::new(),
+            stop,
+            reports,
+            tally: Tally::default(),
+            pace: Pace::new(now),
+            report_at: now + REPORT_EVERY,
+            failures: 0,
         }
     }
-}
 
-/// Runs the relay on this thread until told to stop.
-pub(super) fn run(mut core: Core, mut ports: Ports, shared: &Shared, reports: &Sender<Report>) {
-    shared.is_realtime.store(ask_for_realtime(), Ordering::Relaxed);
-    let mut inbox = Inbox::new();
-    let mut stats_due = LocalTime::ZERO;
-    loop {
-        for number in 0..ports.sockets.len() {
-            for _ in 0..BATCHES {
-                let received = inbox.receive(&ports.sockets[number]);
-                for (from, datagram) in inbox.datagrams() {
-                    core.guard(reports, |relay| {
-                        relay.handle_datagram(clock::now(), from, datagram);
-                        ports.drain(relay, reports);
-                        // However many datagrams wait, a deadline waits for one of them at most.
-                        keep_deadline(relay, &mut ports, shared, reports);
-                    });
-                }
-                ports.flush();
-                // Fewer than a batch: the socket was emptied, and asking again would cost a call to learn it.
-                if received < BATCH {
+    /// Serves until a signal asks to stop, then tells the members.
+    pub fn run(mut self) {
+        let scheduling = raise_current_thread();
+        self.report(Report::Started(scheduling));
+        let mut inbox = Inbox::new();
+        while !self.stop.is_requested() {
+            self.turn(&mut inbox);
+        }
+        let now = clock::now();
+        let stopped = contain(|| self.relay.stop(now));
+        self.note(stopped);
+        self.drain();
+        self.flush();
+        self.report_tally();
+    }
+
+    fn turn(&mut self, inbox: &mut Inbox) {
+        let mut received = 0;
+        let mut more_waits = false;
+        for socket in 0..self.udp.socket_count() {
+            received += self.serve_socket(socket, inbox);
+            more_waits |= inbox.is_full();
+        }
+        self.serve_deadline();
+        self.flush();
+        let now = clock::now();
+        if now >= self.report_at {
+            self.report_at = now + REPORT_EVERY;
+            self.report_tally();
+        }
+        let wait = self.pace.wait(now, received);
+        if more_waits {
+            return;
+        }
+        let time = now.duration_until(self.relay.poll_timeout().min(self.report_at));
+        match wait {
+            Wait::Datagram => self.udp.wait(time, &self.stop),
+            Wait::Gather(gather) => self.udp.pause(time.min(now.duration_until(now + gather)), &self.stop),
+        }
+        self.tally.wakes += 1;
+    }
+
+    fn serve_deadline(&mut self) {
+        let now = clock::now();
+        let due = self.relay.poll_timeout();
+        if due > now {
+            return;
+        }
+        self.tally.deadlines += 1;
+        let late = now - due;
+        self.tally.deadline_late_max = self.tally.deadline_late_max.max(late);
+        if late > LATE_AFTER {
+            self.tally.deadlines_late += 1;
+        }
+        let served = contain(|| self.relay.handle_timeout(now));
+        self.note(served);
+        self.drain();
+    }
+
+    /// One batch from one socket; returns how many datagrams it had.
+    fn serve_socket(&mut self, socket: usize, inbox: &mut Inbox) -> u32 {
+        if self.udp.receive(socket, inbox).is_err() {
+            self.tally.receive_failed += 1;
+        }
+        let mut received = 0;
+        for (from, bytes) in inbox.datagrams() {
+            received += 1;
+            let now = clock::now();
+            // A datagram that panics harms nothing but itself; the core goes on.
+            if contain(|| self.relay.handle_datagram(now, from, bytes)).is_err() {
+                self.tally.panics += 1;
+            }
+            self.drain();
+        }
+        received
+    }
+
+    /// Takes everything that the core has to send and to tell.
+    fn drain(&mut self) {
+        loop {
+            if self.outbox.is_full() {
+                self.flush();
+            }
+            // The core stamps a datagram as it writes it, so the time is read for each.
+            let now = clock::now();
+            match contain(|| self.outbox.write(|buffer| self.relay.poll_transmit(now, buffer))) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(panicked) => {
+                    self.note(Err(panicked));
                     break;
                 }
             }
         }
-        core.guard(reports, |relay| keep_deadline(relay, &mut ports, shared, reports));
-        ports.flush();
-        let now = clock::now();
-        if now >= stats_due {
-            stats_due = now + STATS_EVERY;
-            shared.unsent.store(ports.unsent(), Ordering::Relaxed);
-            let _ = reports.send(Report::Stats(core.relay.stats()));
+        while let Some(event) = self.relay.poll_event() {
+            self.report(Report::Event(event));
         }
-        if shared.stop.load(Ordering::Relaxed) {
-            core.guard(reports, |relay| {
-                relay.stop(clock::now());
-                ports.drain(relay, reports);
-            });
-            ports.flush();
-            let _ = reports.send(Report::Stats(core.relay.stats()));
+    }
+
+    fn flush(&mut self) {
+        if !self.outbox.is_empty() {
+            self.tally.send_refused += self.udp.send(&mut self.outbox).refused;
+        }
+    }
+
+    /// What fails once may be one room's bad luck and is gone with its deadline. What fails again at once would fail
+    /// for ever: then a fresh core takes over, and members come back to it as after a restart.
+    fn note(&mut self, outcome: Result<(), Panicked>) {
+        let Err(Panicked) = outcome else {
+            self.failures = 0;
             return;
+        };
+        self.tally.panics += 1;
+        self.failures += 1;
+        if self.failures >= FAILURES_MAX {
+            self.failures = 0;
+            self.tally.renewals += 1;
+            self.settings.seed = entropy().unwrap_or(self.settings.seed);
+            self.relay = Relay::new(self.settings.clone(), clock::now());
         }
-        wait(&ports.sockets, clock::now().duration_until(core.relay.poll_timeout()).min(SLEEP_MAX));
     }
-}
 
-/// Does what is due, if anything is.
-fn keep_deadline(relay: &mut Relay, ports: &mut Ports, shared: &Shared, reports: &Sender<Report>) {
-    let (now, due) = (clock::now(), relay.poll_timeout());
-    if due > now {
-        return;
+    fn report_tally(&mut self) {
+        self.tally.relay = self.relay.stats();
+        let tally = Box::new(self.tally.clone());
+        self.tally.deadline_late_max = Span::ZERO;
+        self.report(Report::Tally(tally));
     }
-    if due > LocalTime::ZERO && now - due > LATE_FROM {
-        shared.late_wakes.fetch_add(1, Ordering::Relaxed);
-    }
-    relay.handle_timeout(now);
-    ports.drain(relay, reports);
-}
 
-/// Asks the system to run this thread before all ordinary ones; whether it does.
-fn ask_for_realtime() -> bool {
-    use thread_priority::{
-        RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-        set_thread_priority_and_policy, thread_native_id,
-    };
-
-    /// Above other real-time programs' defaults, below the kernel's own threads.
-    const PRIORITY: u8 = 40;
-    ThreadPriorityValue::try_from(PRIORITY).is_ok_and(|priority| {
-        set_thread_priority_and_policy(
-            thread_native_id(),
-            ThreadPriority::Crossplatform(priority),
-            ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-        )
-        .is_ok()
-    })
-}
-
-#[cfg(unix)]
-fn wait(sockets: &[UdpSocket], timeout: Duration) {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-    let timeout = Timespec {
-        tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
-    };
-    // Interrupted or not: the loop looks at everything again.
-    let _ = match sockets {
-        [one] => poll(&mut [PollFd::new(one, PollFlags::IN)], Some(&timeout)),
-        [one, other, ..] => {
-            poll(&mut [PollFd::new(one, PollFlags::IN), PollFd::new(other, PollFlags::IN)], Some(&timeout))
+    fn report(&mut self, report: Report) {
+        match self.reports.try_send(report) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.tally.reports_lost += 1,
         }
-        [] => poll(&mut [], Some(&timeout)),
-    };
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::disallowed_methods, reason = "waiting belongs in shell/")]
-fn wait(_sockets: &[UdpSocket], timeout: Duration) {
-    std::thread::sleep(timeout.min(Duration::from_micros(500)));
+    }
 }

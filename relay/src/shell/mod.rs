@@ -1,11 +1,215 @@
-//! Where the operating system is: sockets, the media thread, signals, files, logs.
+//! Where the operating system is: sockets, clock, threads, signals, files and logs around the core.
+//!
+//! Two threads. The *media thread* ([`media`]) owns the core and the sockets. The *desk thread*, the one that called
+//! [`run`], writes logs and figures. They meet in one bounded channel of [`media::Report`]s, which is made here.
 
 pub mod clock;
-pub mod file;
+pub mod configuration;
+pub mod contain;
+pub mod host;
 pub mod logs;
 pub mod media;
-pub mod run;
-mod signals;
+pub mod pace;
+pub mod priority;
+pub mod signals;
 pub mod state;
-mod stats;
-mod udp;
+pub mod stats;
+pub mod udp;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use lockstep_shared::session::Invite;
+use thiserror::Error;
+use tracing::{info, warn};
+
+use crate::config::{Config, Listen};
+use crate::relay::{RelaySettings, RoomSettings};
+use host::Reach;
+use media::{Media, Report};
+use priority::Scheduling;
+use signals::StopRequest;
+use state::{State, StateError};
+use stats::Meter;
+use udp::ListenError;
+
+/// Reports that may wait for the desk thread: all members of forty rooms coming back at once.
+const REPORTS_MAX: usize = 2_048;
+
+/// Why the relay does not run, or no longer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ShellError {
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The sockets.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// No such room.
+    #[error(
+        "there is no room {room:?}; the rooms are {rooms}; open another one with --room NAME or in the configuration"
+    )]
+    NoRoom {
+        /// What was asked for.
+        room: String,
+        /// What there is.
+        rooms: String,
+    },
+    /// The port is not known before the relay runs.
+    #[error(
+        "port 0 lets the system choose a port at each start, so only the running relay can print invites"
+    )]
+    NoPort,
+    /// The system refuses what every process may have.
+    #[error("the system refuses {what}: {reason}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// A defect that could not be contained.
+    #[error("the media thread has ended by itself; the log says why")]
+    MediaThread,
+}
+
+/// Runs the relay until a signal ends it: prints one invite a room to `invites`, and all else to the log.
+///
+/// # Errors
+/// It cannot start, or the media thread has died.
+pub fn run(config: &Config, invites: &mut dyn io::Write) -> Result<(), ShellError> {
+    logs::start(config.log);
+    contain::log_panics();
+    let state = State::locate(config.state.as_deref())?;
+    let settings = settings(config, &state)?;
+    let stop =
+        StopRequest::listen().map_err(|reason| ShellError::System { what: "signal handlers", reason })?;
+    let udp = udp::open(&config.listen)?;
+    let port = udp.addresses().next().map_or(0, |address| address.port());
+    for address in udp.addresses() {
+        info!(%address, "listening on UDP");
+    }
+    info!(folder = %state.folder().display(), rooms = config.rooms.len(), "the relay is open");
+    print_invites(config, &state, port, invites)?;
+
+    let (sender, reports) = sync_channel(REPORTS_MAX);
+    let thread = std::thread::Builder::new()
+        .name("media".to_owned())
+        .spawn(move || Media::new(settings, udp, stop, sender).run())
+        .map_err(|reason| ShellError::System { what: "a thread", reason })?;
+    keep_desk(&reports, config.stats_json.as_deref());
+    thread.join().map_err(|_| ShellError::MediaThread)?;
+    info!("stopped");
+    Ok(())
+}
+
+/// The invite of the room called `room`, whether or not the relay is running.
+///
+/// # Errors
+/// No such room, an unusable state folder, or no fixed port.
+pub fn invite(config: &Config, room: &str) -> Result<Invite, ShellError> {
+    if !config.rooms.iter().any(|known| known.name == room) {
+        let names: Vec<_> = config.rooms.iter().map(|room| room.name.as_str()).collect();
+        return Err(ShellError::NoRoom { room: room.to_owned(), rooms: names.join(", ") });
+    }
+    let port = match &config.listen {
+        Listen::Everywhere { port } => *port,
+        Listen::Only(addresses) => addresses.first().map_or(0, core::net::SocketAddr::port),
+    };
+    if port == 0 {
+        return Err(ShellError::NoPort);
+    }
+    let state = State::locate(config.state.as_deref())?;
+    invite_of(&state, &host::invite_host(config).host, port, room)
+}
+
+fn invite_of(state: &State, host: &str, port: u16, room: &str) -> Result<Invite, ShellError> {
+    Ok(Invite {
+        host: host.to_owned(),
+        port,
+        room: room.to_owned(),
+        relay_key: state.relay_key()?.public(),
+        secret: state.room_secret(room)?,
+    })
+}
+
+fn settings(config: &Config, state: &State) -> Result<RelaySettings, ShellError> {
+    let private_key = *state.relay_key()?.private();
+    let rooms = config.rooms.iter().map(|room| {
+        let secret = state.room_secret(&room.name)?.0;
+        Ok(RoomSettings { name: room.name.clone(), secret, members_max: room.members_max })
+    });
+    Ok(RelaySettings {
+        private_key,
+        rooms: rooms.collect::<Result<_, StateError>>()?,
+        seed: state::entropy()?,
+    })
+}
+
+fn print_invites(
+    config: &Config,
+    state: &State,
+    port: u16,
+    output: &mut dyn io::Write,
+) -> Result<(), ShellError> {
+    let host = host::invite_host(config);
+    match host.reach {
+        Reach::World if config.public_host.is_some() => {}
+        Reach::World => info!(
+            host = host.host,
+            "invites carry this host; where players reach this machine by another, give --public-host HOST"
+        ),
+        Reach::Network => warn!(
+            host = host.host,
+            "invites work on this network only; for players elsewhere give --public-host HOST"
+        ),
+        Reach::Machine => warn!(host = host.host, "invites work on this machine only"),
+    }
+    let mut text = String::new();
+    for room in &config.rooms {
+        text.push_str(&invite_of(state, &host.host, port, &room.name)?.to_string());
+        text.push('\n');
+    }
+    // Players who already have their invite do not need this one.
+    if let Err(reason) = output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        warn!(%reason, "cannot print the invites");
+    }
+    Ok(())
+}
+
+/// Writes logs and figures until the media thread has ended.
+fn keep_desk(reports: &Receiver<Report>, stats_json: Option<&Path>) {
+    let mut meter = Meter::new(clock::now(), Scheduling::Ordinary);
+    let mut unwritable: Option<PathBuf> = None;
+    for report in reports {
+        match report {
+            Report::Started(scheduling) => {
+                meter.set_scheduling(scheduling);
+                match scheduling {
+                    Scheduling::Fifo => info!("the media thread runs in real time (SCHED_FIFO)"),
+                    Scheduling::Ordinary => info!(
+                        "the media thread runs as an ordinary one; where permitted (LimitRTPRIO=50, CAP_SYS_NICE) it \
+                         runs in real time"
+                    ),
+                }
+            }
+            Report::Event(event) => logs::event(&event),
+            Report::Tally(tally) => {
+                logs::troubles(meter.previous(), &tally);
+                let figures = meter.read(clock::now(), &tally);
+                let Some(path) = stats_json else { continue };
+                match stats::write(path, &figures) {
+                    Ok(()) => unwritable = None,
+                    // Said once, until it works again.
+                    Err(_) if unwritable.is_some() => {}
+                    Err(reason) => {
+                        warn!(file = %path.display(), %reason, "cannot write the figures");
+                        unwritable = Some(path.to_owned());
+                    }
+                }
+            }
+        }
+    }
+}

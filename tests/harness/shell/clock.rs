@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use lockstep_shared::time::LocalTime;
+use lockstep_shared::time::{LocalTime, Span};
 
 static EPOCH: LazyLock<Instant> = LazyLock::new(read);
 
@@ -20,6 +20,16 @@ pub fn sleep_until(at: LocalTime) {
     let left = now().duration_until(at);
     if left > Duration::ZERO {
         std::thread::sleep(left);
+    }
+}
+
+/// Waits until `at` to the microsecond: awake when it is near, for a sleeper wakes a tenth of a millisecond late.
+pub fn wait_until(at: LocalTime) {
+    while now().duration_until(at) > Duration::from_micros(200) {
+        sleep_until(at - Span::from_micros(150));
+    }
+    while now() < at {
+        std::hint::spin_loop();
     }
 }
 

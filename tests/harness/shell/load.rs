@@ -7,7 +7,7 @@ use lockstep_shared::clock::{Exchange, RoomClock};
 use lockstep_shared::dsp::SILENT_CHUNK;
 use lockstep_shared::session::{Client, ClientEvent, ClientSettings, Invite, MemberKey};
 use lockstep_shared::time::convert::f32_from_f64;
-use lockstep_shared::time::{ChunkIndex, LocalTime, Span};
+use lockstep_shared::time::{ChunkIndex, Frames, LocalTime, Span};
 use lockstep_shared::wire::{
     Audio, AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, Element, Format, PlayMode, Profile,
     ProfileStrip, Slot, StripId, WireChunk, Writer,
@@ -23,6 +23,8 @@ pub struct LoadMember {
     clock: RoomClock,
     chunks: ChunksPerDatagram,
     said: Option<ChunkIndex>,
+    /// How much later than the grid's chunks its sound card's blocks end.
+    phase: Frames,
     /// The constant that it plays, in steps of 16 bits.
     steps: i16,
     /// Chunks of the mix that came.
@@ -56,7 +58,8 @@ impl LoadMember {
         socket.connect((invite.host.as_str(), invite.port))?;
         socket.set_nonblocking(true)?;
         let clock = RoomClock::new(now);
-        Ok(Self { client, socket, clock, chunks, said: None, steps, mix_chunks: 0, last_steps: 0.0 })
+        let phase = phase_of(number, chunks);
+        Ok(Self { client, socket, clock, chunks, said: None, phase, steps, mix_chunks: 0, last_steps: 0.0 })
     }
 
     /// Takes what came, and sends what the grid has passed.
@@ -89,7 +92,7 @@ impl LoadMember {
         let Some(map) = self.clock.map(now) else { return };
         let count = self.chunks.count_i64();
         // The last whole group that the grid has passed, a hundred chunks back at most.
-        let newest = ChunkIndex((map.grid(now).floor().chunk().0 / count - 1) * count);
+        let newest = ChunkIndex(((map.grid(now).floor() - self.phase).chunk().0 / count - 1) * count);
         let mut next = self.said.map_or(newest, |said| said.plus(count));
         if newest - next > 100 {
             next = newest;
@@ -123,14 +126,30 @@ fn last_steps(audio: &Audio<'_>) -> f32 {
     frames[0][63] * 32_768.0
 }
 
-/// Steps all members for so long, about 3,000 times a second.
+/// How often each member is stepped.
+const ROUND: Span = Span::from_micros(333);
+
+/// The members' sound cards begin when they like: their blocks end spread evenly over the time of one datagram. That is
+/// how it is among people, and the dearest way for the relay, for hardly two datagrams come together.
+fn phase_of(number: u8, chunks: ChunksPerDatagram) -> Frames {
+    /// Rounds of one chunk, and frames of one round.
+    const ROUNDS: i64 = 4;
+    const FRAMES: i64 = 16;
+    Frames(i64::from(number) % (ROUNDS * chunks.count_i64()) * FRAMES)
+}
+
+/// Steps all members for so long, each 3,000 times a second, one after the other with equal gaps.
 pub fn run(members: &mut [LoadMember], span: Span) {
+    let Ok(count) = i64::try_from(members.len().max(1)) else { return };
+    let gap = Span::from_nanos(ROUND.nanos() / count);
     let end = clock::now() + span;
     let mut next = clock::now();
     while clock::now() < end {
-        members.iter_mut().for_each(LoadMember::step);
-        next += Span::from_micros(333);
-        clock::sleep_until(next);
+        for member in &mut *members {
+            member.step();
+            next += gap;
+            clock::wait_until(next);
+        }
     }
 }
 
