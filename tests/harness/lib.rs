@@ -11,6 +11,7 @@ pub mod callbacks;
 pub mod clock;
 pub mod daw;
 pub mod figures;
+pub mod fuzz;
 pub mod net;
 pub mod oracle;
 pub mod rng;

@@ -100,13 +100,12 @@ impl Lane {
     /// its delay was over: so much the network asks for. While the blocks keep step with the chunks (the device is
     /// held to the grid), the latest start that was ever seen of a block that could play a chunk says it exactly, and
     /// often less; it is believed unless a stall is in it.
-    fn automatic_delay_frames(&self, block: &Segment) -> f64 {
+    fn needed_frames(&self, block: &Segment) -> f64 {
         let network = self.network.target_frames();
         let latest_start = self.phase.frames();
         let is_held = (block.step - 1.0).abs() < f64::EPSILON;
         let is_believed = is_held && latest_start <= network + STALL_FRAMES;
-        let needed = if is_believed { latest_start } else { network };
-        ((needed + MARGIN_FRAMES) / STEP_FRAMES).ceil() * STEP_FRAMES
+        if is_believed { latest_start } else { network }
     }
 
     /// Whether the lane plays.
@@ -124,7 +123,14 @@ impl Lane {
     /// Real-time: yes. Bound: constant.
     pub(super) fn steer(&mut self, block: &Segment, user_frames: f64) {
         // Whole frames: while the clocks agree exactly, what is heard is what was sent, bit for bit.
-        let mut wanted = [self.automatic_delay_frames(block), user_frames.round()];
+        let needed = self.needed_frames(block);
+        let spare = self.commanded[0] - needed;
+        let automatic = if self.stage == Stage::Playing && (0.0..WORTH_FRAMES).contains(&spare) {
+            self.commanded[0]
+        } else {
+            ((needed + MARGIN_FRAMES) / STEP_FRAMES).ceil() * STEP_FRAMES
+        };
+        let wanted = [automatic, user_frames.round()];
         match self.stage {
             Stage::Watching(seen) if seen >= WATCH_CHUNKS => {
                 self.stage = Stage::Playing;
@@ -132,19 +138,13 @@ impl Lane {
                 self.pointer.command(wanted[0] + wanted[1], Move::Start);
                 self.commanded = wanted;
             }
-            Stage::Watching(_) | Stage::Closing => {}
-            Stage::Playing => {
-                if (0.0..WORTH_FRAMES).contains(&(self.commanded[0] - wanted[0])) {
-                    wanted[0] = self.commanded[0];
-                }
-                if wanted == self.commanded {
-                    return;
-                }
+            Stage::Playing if wanted != self.commanded => {
                 let is_small = (wanted[0] - self.commanded[0]).abs() < FADE_FROM_FRAMES;
                 let way = if is_small && wanted[1] == self.commanded[1] { Move::Glide } else { Move::Fade };
                 self.pointer.command(wanted[0] + wanted[1], way);
                 self.commanded = wanted;
             }
+            Stage::Watching(_) | Stage::Playing | Stage::Closing => {}
         }
     }
 
@@ -172,12 +172,12 @@ impl Lane {
 
 /// A block that began so much later than the network explains was stalled: a chunk's length.
 const STALL_FRAMES: f64 = 64.0;
-/// Less delay is worth a glide if it is at least so much less: 0.25 ms.
-const WORTH_FRAMES: f64 = 12.0;
-/// Chunks of half the memory for the latest start: 30 s.
-const LATEST_CHUNKS: u32 = 22_500;
+/// More delay than is needed is kept unless it is so much more: 0.75 ms.
+const WORTH_FRAMES: f64 = 36.0;
+/// Chunks of half the memory for the latest start: a minute.
+const LATEST_CHUNKS: u32 = 45_000;
 
-/// The latest that a block began after a chunk it could play, over the last half minute to minute.
+/// The latest that a block began after a chunk it could play, over the last minute or two.
 #[derive(Debug)]
 struct LatestStart {
     current: f64,
