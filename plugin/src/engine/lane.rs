@@ -17,8 +17,9 @@ const WATCH_CHUNKS: u32 = 32;
 /// Moves of at least this are faded, smaller ones glide: 10 ms.
 const FADE_FROM_FRAMES: f64 = 480.0;
 /// Beyond what is asked for, and rounded up to whole steps of a third of a millisecond: what changes by a frame now and
-/// then does not move the delay.
+/// then does not move the delay. Long blocks meet the chunks in more ways, and a rare one may ask for a little more.
 const MARGIN_FRAMES: f64 = 4.0;
+const MARGIN_OF_BLOCK: f64 = 1.0 / 64.0;
 const STEP_FRAMES: f64 = 16.0;
 /// Output frames over which a lane fades in or out.
 const FADE_OUTPUT_FRAMES: usize = 480;
@@ -128,7 +129,8 @@ impl Lane {
         let automatic = if self.stage == Stage::Playing && (0.0..WORTH_FRAMES).contains(&spare) {
             self.commanded[0]
         } else {
-            ((needed + MARGIN_FRAMES) / STEP_FRAMES).ceil() * STEP_FRAMES
+            let margin = MARGIN_FRAMES + block.frames.f64() * MARGIN_OF_BLOCK;
+            ((needed + margin) / STEP_FRAMES).ceil() * STEP_FRAMES
         };
         let wanted = [automatic, user_frames.round()];
         match self.stage {

@@ -4,8 +4,7 @@
 #   tests/hosts/foreign/run.sh FILE [pedalboard|dawdreamer|ardour]...
 #
 # FILE is Lockstep.vst3, or the library itself (target/debug/liblockstep_plugin.so), of which a bundle is made. Without
-# names all three hosts run. Debian's packages that it needs: python3-venv ardour (apt-get install
-# --no-install-recommends). The Python hosts are installed into a virtual environment in target/foreign.
+# names all three hosts run. `cargo xtask test --only foreign` installs them and names their Python in LOCKSTEP_PYTHON.
 # They are peers to test against, under the GPL; nothing of them is linked or shipped.
 set -eu
 
@@ -32,17 +31,13 @@ else
 fi
 
 python_host() {
-	if [ ! -x "$work/venv/bin/python" ]; then
-		python3 -m venv "$work/venv"
-	fi
-	"$work/venv/bin/pip" install --quiet --disable-pip-version-check pedalboard==0.9.26 dawdreamer==0.9.0 numpy
-	"$work/venv/bin/python" "$here/$1_host.py" "$bundle"
+	"${LOCKSTEP_PYTHON:?names the Python that has pedalboard, dawdreamer and numpy}" "$here/$1_host.py" "$bundle"
 }
 
 ardour_host() {
 	library=/usr/lib/ardour7
 	if [ ! -x $library/luasession ]; then
-		echo "Ardour 7 is not there: apt-get install --no-install-recommends ardour" >&2
+		echo "Ardour 7 is not there" >&2
 		return 1
 	fi
 	# Ardour keeps its scans, settings and sessions in a home of its own.

@@ -19,6 +19,7 @@ mod players;
 mod relay;
 mod report;
 mod score;
+mod visitors;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ use crate::shell::{cargo, stream, target, wait};
 use players::Player;
 use relay::RelayProcess;
 use report::Report;
+pub(crate) use visitors::Visitors;
 
 /// As many as the piece has parts.
 const PLAYERS_MAX: usize = 8;
@@ -137,7 +139,8 @@ fn play(count: usize, seconds: f64, out: &Path, stop: &Arc<AtomicBool>) -> Resul
     Ok(report)
 }
 
-fn build() -> Result<Bundles> {
+/// Builds the relay, the plugin and its host, as they are used.
+pub(crate) fn build() -> Result<Bundles> {
     let bundles = bundle::build(Profile::Release, &[])?;
     stream(&mut cargo(["build", "--release", "-p", "lockstep-relay", "-p", "lockstep-hosts", "--bins"]))?;
     Ok(bundles)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::shell::{command, now, target, wait};
 
 /// A running relay; it ends with this value.
-pub(super) struct RelayProcess {
+pub(crate) struct RelayProcess {
     child: Child,
     invite: String,
     stats: PathBuf,
@@ -19,7 +19,7 @@ pub(super) struct RelayProcess {
 
 /// What the relay counted, as the report shows it.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct RelayFigures {
+pub(crate) struct RelayFigures {
     pub(super) cpu_seconds_per_second: f64,
     pub(super) datagrams_in: u64,
     pub(super) datagrams_out: u64,

@@ -1,14 +1,14 @@
 //! The steps of `cargo xtask test`, in their order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::bundle::{self, Profile};
-use crate::install::{Need, ensure, python, shown};
+use crate::install::{Need, ensure, python};
 use crate::jam;
-use crate::shell::{capture, cargo, command, is_on_path, root, stream, target};
+use crate::shell::{capture, cargo, command, is_on_path, stream, target};
 use crate::tidy::{self, PureBuild};
 
 /// One thing that a change must pass.
@@ -97,56 +97,39 @@ fn corpora() -> Result<Outcome> {
 fn hosts() -> Result<Outcome> {
     let bundles = bundle::build(Profile::Debug, &["assert_process_allocs"])?;
     let mut hosts = cargo(["test", "--package", "lockstep-hosts", "--no-fail-fast"]);
-    passed(hosts.env("LOCKSTEP_CLAP", bundles.clap).env("LOCKSTEP_VST3", bundles.vst3))
+    passed(hosts.env("LOCKSTEP_PLUGIN", bundles.clap))
 }
 
 fn foreign() -> Result<Outcome> {
     ensure(&[Need::Build, Need::Ardour, Need::PythonHosts])?;
     let bundles = bundle::build(Profile::Release, &[])?;
-    for script in foreign_scripts()? {
-        println!("{}", shown(&script));
-        let mut host = match script.extension().and_then(|extension| extension.to_str()) {
-            Some("py") => Command::new(python()),
-            Some("sh") => Command::new("bash"),
-            _ => bail!("{}: neither .py nor .sh, so nothing to start it with", shown(&script)),
-        };
-        stream(host.current_dir(root()).arg(&script).arg(&bundles.vst3))?;
-    }
+    let mut hosts = command("sh");
+    hosts.arg("tests/hosts/foreign/run.sh").arg(&bundles.vst3);
+    passed(hosts.env("LOCKSTEP_PYTHON", python()))
+}
+
+/// 10,000 blocks in a room that members join, play in and leave.
+fn realtime() -> Result<Outcome> {
+    let library = sanitizer_library()?;
+    let bundles = jam::build()?;
+    let mut build =
+        sanitized(cargo(["build", "--package", "lockstep-hosts", "--features", "rtsan"]), &library);
+    stream(build.args(["--bin", "lockstep-rtsan"]))?;
+    let visitors = jam::Visitors::start(&bundles.clap)?;
+    let mut run = sanitized(cargo(["run", "--package", "lockstep-hosts", "--features", "rtsan"]), &library);
+    run.args(["--bin", "lockstep-rtsan", "--", "--blocks", "10000"]);
+    stream(run.env("LOCKSTEP_INVITE", visitors.invite()).env("LOCKSTEP_NAME", "sanitizer"))?;
+    let came = visitors.end()?;
+    println!("{came} members joined, played and left meanwhile");
     Ok(Outcome::Passed)
 }
 
-/// The programs in `tests/hosts/foreign`: each takes the `.vst3` and fails when its host found a fault.
-fn foreign_scripts() -> Result<Vec<PathBuf>> {
-    let folder = root().join("tests/hosts/foreign");
-    let listed = std::fs::read_dir(&folder).with_context(|| format!("cannot list {}", shown(&folder)))?;
-    let mut scripts: Vec<PathBuf> = listed
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "py" || extension == "sh"))
-        .collect();
-    scripts.sort();
-    if scripts.is_empty() {
-        bail!("{} holds no host", shown(&folder));
-    }
-    Ok(scripts)
-}
-
-fn realtime() -> Result<Outcome> {
-    let library = sanitizer_library()?;
-    let mut run = cargo([
-        "test",
-        "--release",
-        "--package",
-        "lockstep-hosts",
-        "--features",
-        "rtsan",
-        "--test",
-        "realtime",
-    ]);
-    run.env("RTSAN_ENABLE", "1");
-    run.env("RTSAN_LIB_PATH", library);
-    run.env("RTSAN_OPTIONS", "halt_on_error=false");
-    // A folder of its own: these variables change what is built, and the normal build would follow them back.
-    passed(run.env("CARGO_TARGET_DIR", target().join("realtime")))
+/// The command with RealtimeSanitizer built in, in a folder of its own: these variables change what is built, and the
+/// normal build would follow them back.
+fn sanitized(mut command: Command, library: &Path) -> Command {
+    command.env("RTSAN_ENABLE", "1").env("RTSAN_LIB_PATH", library);
+    command.env("CARGO_TARGET_DIR", target().join("realtime"));
+    command
 }
 
 /// RealtimeSanitizer's runtime, which comes with the toolchain.

@@ -16,7 +16,7 @@ const LINES_MAX: usize = 500;
 const LONGER: &[(&str, usize, &str)] = &[];
 
 /// Folders whose files stand alone, each a program of its own to cargo.
-const PROGRAM_FOLDERS: &[&str] = &["/src/bin", "/benches", "/examples", "/fuzz_targets"];
+const PROGRAM_FOLDERS: &[&str] = &["/src/bin", "/bin", "/benches", "/examples", "/fuzz_targets"];
 
 pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
     check_names(tree, findings);
