@@ -16,11 +16,11 @@ use crate::wiring::LaneGauges;
 const WATCH_CHUNKS: u32 = 32;
 /// Moves of at least this are faded, smaller ones glide: 10 ms.
 const FADE_FROM_FRAMES: f64 = 480.0;
-/// Beyond what is asked for, and rounded up to whole steps of a third of a millisecond: what changes by a frame now and
+/// Beyond what is asked for, and rounded up to whole steps of a sixth of a millisecond: what changes by a frame now and
 /// then does not move the delay. Long blocks meet the chunks in more ways, and a rare one may ask for a little more.
 const MARGIN_FRAMES: f64 = 4.0;
 const MARGIN_OF_BLOCK: f64 = 1.0 / 64.0;
-const STEP_FRAMES: f64 = 16.0;
+const STEP_FRAMES: f64 = 8.0;
 /// Output frames over which a lane fades in or out.
 const FADE_OUTPUT_FRAMES: usize = 480;
 /// Frames of a piece that is read at once.
@@ -105,7 +105,7 @@ impl Lane {
         let network = self.network.target_frames();
         let latest_start = self.phase.frames();
         let is_held = (block.step - 1.0).abs() < f64::EPSILON;
-        let is_believed = is_held && latest_start <= network + STALL_FRAMES;
+        let is_believed = is_held && latest_start <= network + block.frames.f64() * STALL_OF_BLOCK;
         if is_believed { latest_start } else { network }
     }
 
@@ -172,8 +172,8 @@ impl Lane {
     }
 }
 
-/// A block that began so much later than the network explains was stalled: a chunk's length.
-const STALL_FRAMES: f64 = 64.0;
+/// A block that began later than the network explains, by more than this part of itself, was stalled.
+const STALL_OF_BLOCK: f64 = 1.0 / 16.0;
 /// More delay than is needed is kept unless it is so much more: 0.75 ms.
 const WORTH_FRAMES: f64 = 36.0;
 /// Chunks of half the memory for the latest start: a minute.
