@@ -19,7 +19,7 @@ const FADE_FROM_FRAMES: f64 = 480.0;
 /// Beyond what is asked for, and rounded up to whole steps of a sixth of a millisecond: what changes by a frame now and
 /// then does not move the delay. Long blocks meet the chunks in more ways, and a rare one may ask for a little more.
 const MARGIN_FRAMES: f64 = 4.0;
-const MARGIN_OF_BLOCK: f64 = 1.0 / 64.0;
+const MARGIN_OF_BLOCK: f64 = 1.0 / 16.0;
 const STEP_FRAMES: f64 = 8.0;
 /// Output frames over which a lane fades in or out.
 const FADE_OUTPUT_FRAMES: usize = 480;
@@ -125,11 +125,11 @@ impl Lane {
     pub(super) fn steer(&mut self, block: &Segment, user_frames: f64) {
         // Whole frames: while the clocks agree exactly, what is heard is what was sent, bit for bit.
         let needed = self.needed_frames(block);
+        let margin = MARGIN_FRAMES + block.frames.f64() * MARGIN_OF_BLOCK;
         let spare = self.commanded[0] - needed;
-        let automatic = if self.stage == Stage::Playing && (0.0..WORTH_FRAMES).contains(&spare) {
+        let automatic = if self.stage == Stage::Playing && (0.0..margin + WORTH_FRAMES).contains(&spare) {
             self.commanded[0]
         } else {
-            let margin = MARGIN_FRAMES + block.frames.f64() * MARGIN_OF_BLOCK;
             ((needed + margin) / STEP_FRAMES).ceil() * STEP_FRAMES
         };
         let wanted = [automatic, user_frames.round()];
@@ -174,7 +174,7 @@ impl Lane {
 
 /// A block that began later than the network explains, by more than this part of itself, was stalled.
 const STALL_OF_BLOCK: f64 = 1.0 / 16.0;
-/// More delay than is needed is kept unless it is so much more: 0.75 ms.
+/// More delay than is needed and its margin is kept unless it is so much more: 0.75 ms.
 const WORTH_FRAMES: f64 = 36.0;
 /// Chunks of half the memory for the latest start: a minute.
 const LATEST_CHUNKS: u32 = 45_000;
