@@ -20,6 +20,8 @@ const FADE_FROM_FRAMES: f64 = 480.0;
 /// then does not move the delay. Long blocks meet the chunks in more ways, and a rare one may ask for a little more.
 const MARGIN_FRAMES: f64 = 4.0;
 const MARGIN_OF_BLOCK: f64 = 1.0 / 16.0;
+const CHUNK: f64 = 64.0;
+const SHORT_FRAMES: f64 = 16.0;
 const STEP_FRAMES: f64 = 8.0;
 /// Output frames over which a lane fades in or out.
 const FADE_OUTPUT_FRAMES: usize = 480;
@@ -125,7 +127,10 @@ impl Lane {
     pub(super) fn steer(&mut self, block: &Segment, user_frames: f64) {
         // Whole frames: while the clocks agree exactly, what is heard is what was sent, bit for bit.
         let needed = self.needed_frames(block);
-        let margin = MARGIN_FRAMES + block.frames.f64() * MARGIN_OF_BLOCK;
+        let frames = block.frames.f64();
+        // Of blocks shorter than a chunk one more may pass before a chunk is seen.
+        let of_block = if frames < CHUNK { frames.min(SHORT_FRAMES) } else { frames * MARGIN_OF_BLOCK };
+        let margin = MARGIN_FRAMES + of_block;
         let spare = self.commanded[0] - needed;
         let automatic = if self.stage == Stage::Playing && (0.0..margin + WORTH_FRAMES).contains(&spare) {
             self.commanded[0]
