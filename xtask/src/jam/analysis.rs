@@ -121,6 +121,7 @@ fn signal_to_noise_db(windows: &[Window], gain: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::super::audio::Stereo;
+    use super::super::likeness::likeness;
     use super::*;
     use crate::numbers::{f32_from_f64, f64_from_i64};
 
@@ -158,10 +159,14 @@ mod tests {
     }
 
     fn measured(sent: &Recording, heard: &Recording) -> Figures {
+        measured_against(sent, heard, |_| None)
+    }
+
+    fn measured_against(sent: &Recording, heard: &Recording, meant: impl Fn(f64) -> Option<f64>) -> Figures {
         let sinc = Sinc::new();
-        let rough = Comparison::new(sent, heard, &sinc).likeness();
+        let rough = likeness(sent, heard);
         assert!(rough.is_same_sound(), "{rough:?}");
-        measure(sent, heard, &sinc, |_| None).unwrap().figures
+        measure(sent, heard, &sinc, meant).unwrap().figures
     }
 
     #[test]
@@ -207,6 +212,20 @@ mod tests {
     }
 
     #[test]
+    fn a_glide_at_full_speed_is_followed_and_is_no_noise() {
+        // As when a jitter target grows: a thousandth, from the fourth second to the ninth.
+        let delay = |time: f64| 0.005 + 1e-3 * (time - 4.0).clamp(0.0, 5.0);
+        let sent = record(0, 80.0, |time| music(1, time));
+        let heard = record(3_000_000, -40.0, |time| music(1, time - delay(time)));
+        let figures =
+            measured_against(&sent, &heard, |frame| Some(delay(0.003 + frame / heard.rate_hz) * 1e3));
+        assert!(figures.alignment_error_us_p99 < 30.0, "{figures:?}");
+        assert!(figures.altered_ppm < 3_000.0, "{figures:?}");
+        assert!(figures.snr_db > 25.0, "{figures:?}");
+        assert!((figures.latency_ms_p99 - 10.0).abs() < 0.01, "{figures:?}");
+    }
+
+    #[test]
     fn gaps_are_counted_and_do_not_move_the_delay() {
         let sent = record(0, 20.0, |time| music(2, time));
         let mut heard = record(0, -20.0, |time| music(2, time - 0.012));
@@ -238,12 +257,10 @@ mod tests {
 
     #[test]
     fn another_players_music_is_not_taken_for_this_ones() {
-        let sinc = Sinc::new();
         let senders: Vec<Recording> =
             (0..4).map(|player| record(0, 10.0, |time| music(player, time))).collect();
         let heard = record(5_000_000, -40.0, |time| music(2, time - 0.025));
-        let likeness = |sent: &Recording| Comparison::new(sent, &heard, &sinc).likeness().likeness;
-        let found: Vec<f64> = senders.iter().map(likeness).collect();
+        let found: Vec<f64> = senders.iter().map(|sent| likeness(sent, &heard).0).collect();
         let best = (0..4).max_by(|one, other| found[*one].total_cmp(&found[*other]));
         assert_eq!(best, Some(2), "{found:?}");
     }

@@ -7,11 +7,16 @@
 //! Each window of what was heard is laid over what was sent, moved onto the receiver's frames by the two known
 //! clocks. A search by correlation finds the lag to the frame; least squares over the reference and its slope
 //! then finds gain and remaining lag to a small part of a frame, without the bias that the top of a correlation
-//! has where music gets louder or softer. What is left after that is noise: late glides, concealed chunks, codec.
+//! has where music gets louder or softer. What is left after that is noise: concealed chunks, leaps, codec.
+//!
+//! A delay may glide (D9: by a thousandth at most), twelve frames in a quarter of a second: cymbals are unlike
+//! themselves one frame away. So the search listens to the low half of the music alone, where twelve frames are
+//! little, and least squares looks for the glide beside the lag, in the low half first and then in all of it.
 
 use super::audio::Stereo;
-use super::correlation::{Correlator, Match};
+use super::correlation::Correlator;
 use super::interpolation::Sinc;
+use super::least_squares::ThreeUnknowns;
 use crate::numbers::{f64_from_i64, f64_from_usize, i64_from_usize, i64_round, usize_round};
 
 /// What an interface played or captured: frame `n` at `anchor_ns + n / rate_hz` of the machine's clock.
@@ -26,43 +31,42 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// The instant of a frame in seconds after `origin_ns`.
-    fn seconds_of(&self, frame: f64, origin_ns: i64) -> f64 {
-        f64_from_i64(self.anchor_ns - origin_ns) * 1e-9 + frame / self.rate_hz
+    /// The frame of this recording that another heard at its frame `heard`, `lag` seconds after it was played.
+    pub(super) fn frame_of(&self, other: &Self, heard: f64, lag: f64) -> f64 {
+        let seconds = f64_from_i64(other.anchor_ns - self.anchor_ns) * 1e-9 + heard / other.rate_hz;
+        (seconds - lag) * self.rate_hz
     }
 
-    /// The frame at an instant in seconds after `origin_ns`.
-    fn frame_at(&self, seconds: f64, origin_ns: i64) -> f64 {
-        (seconds - f64_from_i64(self.anchor_ns - origin_ns) * 1e-9) * self.rate_hz
-    }
-
-    fn sample(&self, channel: usize, frame: i64) -> f32 {
+    pub(super) fn sample(&self, channel: usize, frame: i64) -> f32 {
         let samples = &self.sound.channels[channel];
         let frame = usize::try_from(frame).ok().filter(|frame| *frame < self.frames);
         frame.and_then(|frame| samples.get(frame % samples.len().max(1))).copied().unwrap_or(0.0)
     }
 }
 
-/// Frames in a window: half a second at 48 kHz.
-pub(crate) const WINDOW_FRAMES: usize = 24_000;
+/// Frames in a window: a quarter of a second at 48 kHz.
+pub(crate) const WINDOW_FRAMES: usize = 12_000;
 /// Longest lag that is looked for.
-const LAG_SECONDS_MAX: f64 = 7.0;
+pub(super) const LAG_SECONDS_MAX: f64 = 7.0;
 /// How far from the last lag a window is looked for first.
 const NEAR_FRAMES: usize = 512;
 /// A window near the last lag is taken for matched when it is this much alike, and one anywhere when this much.
 const NEAR_LIKENESS_MIN: f64 = 0.7;
-const FAR_LIKENESS_MIN: f64 = 0.9;
+const FAR_LIKENESS_MIN: f64 = 0.85;
 /// The first lag is the median of what so many windows have it.
 const FIRST_WINDOWS: usize = 3;
+/// Glides that a window is looked for with: none, and the plugin's fastest and half of it, up and down.
+const GLIDES: [f64; 5] = [0.0, 0.000_5, -0.000_5, 0.001, -0.001];
+/// A delay that glides faster than this (twice what the plugin does) was not found but made up.
+const GLIDE_MAX: f64 = 0.002;
 /// What a frame away from where it is looked for costs in likeness: a steady tone is as like itself one period
 /// away, and only this tells which one is meant.
 const STRAYING_COST: f64 = 2e-5;
 /// What is softer than this (-66 dBFS) cannot be compared.
-const AUDIBLE_RMS: f64 = 0.0005;
-/// Below this (100 frames in 48,000 alike by chance) two sounds are not the same.
-const SAME_SOUND_LIKENESS: f64 = 0.3;
-/// Rounds of least squares: each leaves a small share of the error before it.
-const REFINEMENTS: usize = 3;
+pub(super) const AUDIBLE_RMS: f64 = 0.0005;
+/// Rounds of least squares, in the low half of the music and then in all of it: each leaves a small share of the
+/// error before it.
+const REFINEMENTS: [Band; 5] = [Band::Low, Band::Low, Band::Low, Band::Whole, Band::Whole];
 /// Frames in a chunk, the unit in which audio is lost and concealed.
 const CHUNK_FRAMES: usize = 64;
 /// A chunk whose residual is above this share of its energy (-6 dB) was not what was sent. Silence has a residual
@@ -78,6 +82,8 @@ pub(crate) struct Window {
     pub(crate) sent_frame: f64,
     /// From the sender's input to the receiver's output.
     pub(crate) lag_seconds: f64,
+    /// Seconds by which the lag grows in a second.
+    pub(crate) glide: f64,
     /// Energy of what was heard, of the reference, and of both together.
     pub(crate) heard_energy: f64,
     pub(crate) sent_energy: f64,
@@ -87,18 +93,56 @@ pub(crate) struct Window {
     pub(crate) chunks_broken: usize,
 }
 
-/// How alike the two are at their best lag, and that lag in seconds, by a look at up to ten seconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Likeness {
-    pub(crate) likeness: f64,
-    pub(crate) lag_seconds: f64,
+/// A lag in the middle of a window, and how it glides.
+#[derive(Clone, Copy, Debug)]
+struct Lag {
+    seconds: f64,
+    glide: f64,
 }
 
-impl Likeness {
-    /// Whether what was heard is what was sent.
-    pub(crate) fn is_same_sound(&self) -> bool {
-        self.likeness > SAME_SOUND_LIKENESS
+impl Lag {
+    const fn steady(seconds: f64) -> Self {
+        Self { seconds, glide: 0.0 }
     }
+}
+
+/// Where a search found a window.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    lag: Lag,
+    likeness: f64,
+}
+
+/// Which part of the music is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Band {
+    /// Below about 2 kHz.
+    Low,
+    Whole,
+}
+
+impl Band {
+    /// Frames in each of the two averages that leave the low band.
+    const AVERAGE: usize = 8;
+
+    fn of(self, samples: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Whole => samples.to_vec(),
+            Self::Low => average(&average(samples)),
+        }
+    }
+}
+
+/// Each sample with the seven before it. At the beginning, what is before it is silence.
+fn average(samples: &[f32]) -> Vec<f32> {
+    let mut sum = 0.0_f64;
+    (0..samples.len())
+        .map(|index| {
+            let left = index.checked_sub(Band::AVERAGE).map_or(0.0, |before| f64::from(samples[before]));
+            sum += f64::from(samples[index]) - left;
+            crate::numbers::f32_from_f64(sum / f64_from_usize(Band::AVERAGE))
+        })
+        .collect()
 }
 
 /// A way to look for one window around a lag.
@@ -129,38 +173,6 @@ impl<'a> Comparison<'a> {
         Self { sent, heard, sinc }
     }
 
-    /// A rough look, good to a millisecond: every eighth frame, both channels together.
-    pub(crate) fn likeness(&self) -> Likeness {
-        const STRIDE: usize = 8;
-        const SECONDS_MAX: f64 = 10.0;
-        let none = Likeness { likeness: 0.0, lag_seconds: 0.0 };
-        let Some(first) = self.first_audible_frame() else { return none };
-        let rate = self.heard.rate_hz / f64_from_usize(STRIDE);
-        let available = (self.heard.sound.frames() - first) / STRIDE;
-        let count = available.min(usize_round(SECONDS_MAX * rate));
-        let lags = usize_round(LAG_SECONDS_MAX * rate);
-        let average = |recording: &Recording, frame: i64| -> f32 {
-            let span = frame..frame + i64_from_usize(STRIDE);
-            span.map(|frame| recording.sample(0, frame) + recording.sample(1, frame)).sum()
-        };
-        let heard: Vec<f32> =
-            (0..count).map(|index| average(self.heard, i64_from_usize(first + index * STRIDE))).collect();
-        // The reference starts early by the longest lag.
-        let reference: Vec<f32> = (0..count + lags)
-            .map(|index| {
-                let heard_frame = f64_from_usize(first + index * STRIDE) - f64_from_usize(lags * STRIDE);
-                average(self.sent, i64_round(self.sent_frame(heard_frame, 0.0)))
-            })
-            .collect();
-        Correlator::new(count, lags).best(&heard, &reference, |_| 0.0).map_or(
-            none,
-            |Match { offset, likeness }| Likeness {
-                likeness,
-                lag_seconds: f64_from_usize(lags - offset) / rate,
-            },
-        )
-    }
-
     /// Every window that can be matched, in order.
     pub(crate) fn windows(&self) -> Vec<Window> {
         let near = Search::new(NEAR_FRAMES, NEAR_LIKENESS_MIN);
@@ -171,16 +183,21 @@ impl<'a> Comparison<'a> {
             .map(|start| (start, self.heard.sound.part(start..start + WINDOW_FRAMES)))
             .filter(|(_, heard)| heard.levels().rms > AUDIBLE_RMS)
             .collect();
-        let anywhere =
-            |(start, heard): &(usize, Stereo)| self.search(&far, *start, heard, LAG_SECONDS_MAX / 2.0);
-        let mut first: Vec<f64> = audible.iter().filter_map(anywhere).take(FIRST_WINDOWS).collect();
+        let anywhere = |(start, heard): &(usize, Stereo)| {
+            self.search(&far, *start, heard, Lag::steady(LAG_SECONDS_MAX / 2.0))
+        };
+        let mut first: Vec<f64> =
+            audible.iter().filter_map(anywhere).map(|found| found.lag.seconds).take(FIRST_WINDOWS).collect();
         first.sort_by(f64::total_cmp);
-        let Some(mut lag) = first.get(first.len() / 2).copied() else { return Vec::new() };
+        let Some(mut last) = first.get(first.len() / 2).copied().map(Lag::steady) else { return Vec::new() };
         let mut found = Vec::new();
         for place @ (start, heard) in &audible {
-            let whole = self.search(&near, *start, heard, lag).or_else(|| anywhere(place));
+            let gliding = GLIDES.map(|glide| Lag { seconds: last.seconds, glide });
+            let nearby = gliding.iter().filter_map(|lag| self.search(&near, *start, heard, *lag));
+            let best = nearby.max_by(|one, other| one.likeness.total_cmp(&other.likeness));
+            let whole = best.or_else(|| anywhere(place)).map(|found| found.lag);
             if let Some(window) = whole.and_then(|whole| self.window(*start, heard, whole)) {
-                lag = window.lag_seconds;
+                last = Lag { seconds: window.lag_seconds, glide: window.glide };
                 found.push(window);
             }
         }
@@ -188,27 +205,29 @@ impl<'a> Comparison<'a> {
     }
 
     /// The window from `start`, beginning with the lag to the nearest frame.
-    fn window(&self, start: usize, heard: &Stereo, whole_frame_lag: f64) -> Option<Window> {
+    fn window(&self, start: usize, heard: &Stereo, whole_frame_lag: Lag) -> Option<Window> {
+        let first = f64_from_usize(start);
         let mut lag = whole_frame_lag;
-        for _ in 0..REFINEMENTS {
-            lag += self.remaining_lag(start, heard, lag)? / self.heard.rate_hz;
+        for band in REFINEMENTS {
+            lag = self.refined(first, heard, lag, band)?;
         }
-        let was_playing = |frame: usize| {
-            (0.0..f64_from_usize(self.sent.frames)).contains(&self.sent_frame(f64_from_usize(frame), lag))
+        let was_playing = |frame: f64| {
+            (0.0..f64_from_usize(self.sent.frames)).contains(&self.sent_frame(frame, lag.seconds))
         };
-        if !was_playing(start) || !was_playing(start + WINDOW_FRAMES) {
+        if !was_playing(first) || !was_playing(first + f64_from_usize(WINDOW_FRAMES)) {
             return None;
         }
-        let reference = self.reference(start, WINDOW_FRAMES, lag);
-        let middle = f64_from_usize(start) + f64_from_usize(WINDOW_FRAMES) / 2.0;
+        let reference = self.reference(first, WINDOW_FRAMES, lag);
+        let middle = first + f64_from_usize(WINDOW_FRAMES) / 2.0;
         let sent_energy = energy(&reference, &reference);
         let common_energy = energy(heard, &reference);
         let gain = common_energy / sent_energy;
         let (chunks, chunks_broken) = broken_chunks(heard, &reference, gain);
         Some(Window {
             heard_frame: middle,
-            sent_frame: self.sent_frame(middle, lag),
-            lag_seconds: lag,
+            sent_frame: self.sent_frame(middle, lag.seconds),
+            lag_seconds: lag.seconds,
+            glide: lag.glide,
             heard_energy: energy(heard, heard),
             sent_energy,
             common_energy,
@@ -217,59 +236,78 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// The lag to the nearest frame within reach of `lag`, if anything there is alike.
-    fn search(&self, search: &Search, start: usize, heard: &Stereo, lag: f64) -> Option<f64> {
-        let mono = |sound: &Stereo| -> Vec<f32> {
-            sound.channels[0].iter().zip(&sound.channels[1]).map(|(left, right)| left + right).collect()
-        };
-        let early = lag + f64_from_usize(search.reach) / self.heard.rate_hz;
+    /// The lag to the nearest frame within reach of `lag`, with its glide, if anything there is alike.
+    fn search(&self, search: &Search, start: usize, heard: &Stereo, lag: Lag) -> Option<Found> {
+        let mono: Vec<f32> =
+            heard.channels[0].iter().zip(&heard.channels[1]).map(|(left, right)| left + right).collect();
+        let early = lag.seconds + f64_from_usize(search.reach) / self.heard.rate_hz;
+        let first = self.sent_frame(f64_from_usize(start), early - lag.glide * self.half_window_seconds());
+        let step = self.step(lag);
         let reference: Vec<f32> = (0..WINDOW_FRAMES + 2 * search.reach)
             .map(|index| {
-                let frame = i64_round(self.sent_frame(f64_from_usize(start + index), early));
+                let frame = i64_round(first + f64_from_usize(index) * step);
                 self.sent.sample(0, frame) + self.sent.sample(1, frame)
             })
             .collect();
         let straying = |offset: usize| f64_from_usize(offset.abs_diff(search.reach)) * search.straying_cost;
-        let found = search.correlator.best(&mono(heard), &reference, straying)?;
-        let offset = f64_from_usize(found.offset) / self.heard.rate_hz;
-        (found.likeness > search.likeness_min).then_some(early - offset)
+        let found = search.correlator.best(&Band::Low.of(&mono), &Band::Low.of(&reference), straying)?;
+        let seconds = early - f64_from_usize(found.offset) / self.heard.rate_hz;
+        let lag = Lag { seconds, glide: lag.glide };
+        (found.likeness > search.likeness_min).then_some(Found { lag, likeness: found.likeness })
     }
 
-    /// By how many frames the reference at `lag` is early, by least squares over it and its slope.
-    fn remaining_lag(&self, start: usize, heard: &Stereo, lag: f64) -> Option<f64> {
+    /// A better lag and glide than `lag`, by least squares over the reference at `lag` and its slope:
+    /// `heard = gain * (reference - (late + glide * n) * slope)`, with `n` frames from the middle.
+    fn refined(&self, start: f64, heard: &Stereo, lag: Lag, band: Band) -> Option<Lag> {
         // One frame more on each side, for the slope.
-        let wide = self.shifted_reference(f64_from_usize(start) - 1.0, WINDOW_FRAMES + 2, lag);
-        let (mut rr, mut rs, mut ss, mut hr, mut hs) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        let wide = self.reference_around(start, lag);
+        let mut fit = ThreeUnknowns::default();
         for (heard, wide) in heard.channels.iter().zip(&wide.channels) {
-            for (sample, around) in heard.iter().zip(wide.windows(3)) {
-                let (heard, value) = (f64::from(*sample), f64::from(around[1]));
+            let (heard, wide) = (band.of(heard), band.of(wide));
+            let pairs = heard.iter().zip(wide.windows(3)).enumerate();
+            // What is before the first frame is not known, and an average reaches back.
+            for (index, (sample, around)) in pairs.skip(2 * Band::AVERAGE) {
                 let slope = f64::from(around[2] - around[0]) / 2.0;
-                rr += value * value;
-                rs += value * slope;
-                ss += slope * slope;
-                hr += heard * value;
-                hs += heard * slope;
+                // From -0.5 to 0.5, so that all three unknowns are of a size.
+                let place = f64_from_usize(index) / f64_from_usize(WINDOW_FRAMES) - 0.5;
+                fit.observe([f64::from(around[1]), slope, slope * place], f64::from(*sample));
             }
         }
-        let determinant = rr * ss - rs * rs;
-        let gain = (hr * ss - hs * rs) / determinant;
-        let slope = (hs * rr - hr * rs) / determinant;
-        // heard = gain * reference(n - lag) = gain * (reference - lag * slope).
-        let lag = -slope / gain;
-        (lag.is_finite() && lag.abs() < 64.0).then_some(lag)
+        let [gain, slope, sloping] = fit.solve()?;
+        let late_frames = -slope / gain;
+        let refined = Lag {
+            seconds: lag.seconds + late_frames / self.heard.rate_hz,
+            glide: lag.glide - sloping / gain / f64_from_usize(WINDOW_FRAMES),
+        };
+        (late_frames.abs() < 64.0 && refined.glide.abs() < GLIDE_MAX).then_some(refined)
     }
 
-    fn reference(&self, start: usize, frames: usize, lag: f64) -> Stereo {
-        self.shifted_reference(f64_from_usize(start), frames, lag)
+    /// Frames of the sender in a frame of the receiver, under a lag that glides.
+    fn step(&self, lag: Lag) -> f64 {
+        self.sent.rate_hz / self.heard.rate_hz * (1.0 - lag.glide)
     }
 
-    /// What was sent, on the receiver's frames from `start`, `lag` seconds later.
-    fn shifted_reference(&self, start: f64, frames: usize, lag: f64) -> Stereo {
-        let first = self.sent_frame(start, lag);
-        let step = self.sent.rate_hz / self.heard.rate_hz;
+    fn half_window_seconds(&self) -> f64 {
+        f64_from_usize(WINDOW_FRAMES) / 2.0 / self.heard.rate_hz
+    }
+
+    /// What was sent, on the receiver's frames of the window from `start`, as late as `lag` says.
+    fn reference(&self, start: f64, frames: usize, lag: Lag) -> Stereo {
+        let first = self.sent_frame(start, lag.seconds - lag.glide * self.half_window_seconds());
+        self.sent_from(first, self.step(lag), frames)
+    }
+
+    /// [`Self::reference`] with one frame more on each side.
+    fn reference_around(&self, start: f64, lag: Lag) -> Stereo {
+        let step = self.step(lag);
+        let first = self.sent_frame(start, lag.seconds - lag.glide * self.half_window_seconds());
+        self.sent_from(first - step, step, WINDOW_FRAMES + 2)
+    }
+
+    /// What was sent, at the sender's frame `first` and every `step` after it.
+    fn sent_from(&self, first: f64, step: f64, frames: usize) -> Stereo {
         let channel = |channel: usize| {
-            let margin = i64_from_usize(Sinc::TAPS);
-            let from = i64_round(first.floor()) - margin;
+            let from = i64_round(first.floor()) - i64_from_usize(Sinc::TAPS);
             let count = usize_round(f64_from_usize(frames) * step) + 3 * Sinc::TAPS;
             let source: Vec<f32> =
                 (0..count).map(|index| self.sent.sample(channel, from + i64_from_usize(index))).collect();
@@ -280,20 +318,17 @@ impl<'a> Comparison<'a> {
 
     /// The sender's frame that is heard at the receiver's frame `heard`, if it takes `lag` seconds.
     fn sent_frame(&self, heard: f64, lag: f64) -> f64 {
-        let origin = self.heard.anchor_ns;
-        self.sent.frame_at(self.heard.seconds_of(heard, origin) - lag, origin)
+        self.sent.frame_of(self.heard, heard, lag)
     }
 
-    fn first_audible_frame(&self) -> Option<usize> {
-        let loud = |sample: &f32| sample.abs() > 0.001;
-        self.heard.sound.channels.iter().filter_map(|channel| channel.iter().position(loud)).min()
-    }
-
-    /// A short piece of both, laid over each other: what was heard from `start`, and what was sent with `gain`.
-    pub(crate) fn overlay(&self, start: usize, frames: usize, lag: f64, gain: f64) -> [Vec<f32>; 2] {
+    /// The first `frames` of a window, one laid over the other: what was sent with `gain`, and what was heard.
+    pub(crate) fn overlay(&self, window: &Window, frames: usize, gain: f64) -> [Vec<f32>; 2] {
+        let first = window.heard_frame - f64_from_usize(WINDOW_FRAMES) / 2.0;
+        let start = usize_round(first);
         let end = (start + frames).min(self.heard.sound.frames());
         let heard = self.heard.sound.channels[0][start..end].to_vec();
-        let reference = self.reference(start, end - start, lag);
+        let lag = Lag { seconds: window.lag_seconds, glide: window.glide };
+        let reference = self.reference(first, end - start, lag);
         let gain = crate::numbers::f32_from_f64(gain);
         [reference.channels[0].iter().map(|sample| sample * gain).collect(), heard]
     }

@@ -12,6 +12,8 @@ mod correlation;
 mod delay;
 mod interpolation;
 mod journal;
+mod least_squares;
+mod likeness;
 mod midi;
 mod music;
 mod picture;

@@ -11,6 +11,7 @@ use super::audio::Stereo;
 use super::delay::{Comparison, Recording, Window};
 use super::interpolation::Sinc;
 use super::journal::Journal;
+use super::likeness::likeness;
 use super::players::Ended;
 use super::relay::RelayFigures;
 use crate::install::shown;
@@ -80,10 +81,10 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
             let strip = recording(player, &player.plan.strips.join(format!("strip-{output}.wav")))?;
             let best = others
                 .iter()
-                .map(|other| (*other, Comparison::new(&sent[*other], &strip, &sinc).likeness()))
-                .max_by(|(_, one), (_, other)| one.likeness.total_cmp(&other.likeness));
-            let Some((other, likeness)) = best else { continue };
-            if !likeness.is_same_sound() {
+                .map(|other| (*other, likeness(&sent[*other], &strip)))
+                .max_by(|(_, one), (_, other)| one.0.total_cmp(&other.0));
+            let Some((other, alike)) = best else { continue };
+            if !alike.is_same_sound() {
                 continue;
             }
             let from = &ended[other].plan.name;
@@ -99,11 +100,9 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
             let concealed_ppm =
                 journal.concealed_ppm(from, settled).context("the plugin's journal ends early")?;
             let drift_ppm_estimated = journal.drift_ppm().context("the plugin's journal is empty")?;
-            let middle = strip.sound.frames() / 2;
             let gain = 10.0_f64.powf(figures.gain_db / 20.0);
-            let lag = windows.get(windows.len() / 2).map_or(0.0, |window| window.lag_seconds);
-            let overlay =
-                Comparison::new(&sent[other], &strip, &sinc).overlay(middle, OVERLAY_FRAMES, lag, gain);
+            let Some(middle) = windows.get(windows.len() / 2) else { continue };
+            let overlay = Comparison::new(&sent[other], &strip, &sinc).overlay(middle, OVERLAY_FRAMES, gain);
             heard.push(HeardReport {
                 from: from.clone(),
                 output,
