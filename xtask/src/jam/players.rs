@@ -1,6 +1,6 @@
 //! The players of a jam: each a host process with the plugin in it, an audio clock of its own, and one part to play.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,9 @@ use crate::shell::{command, target, wait};
 const PPM: [f64; 8] = [100.0, -100.0, 60.0, -40.0, 25.0, -75.0, 10.0, 80.0];
 /// Their hosts' blocks.
 const BLOCKS: [u32; 8] = [64, 128, 256, 512, 64, 128, 256, 64];
+/// How often the players are looked at, and how many looks lie between two lines in a log: five seconds.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOKS_PER_PLAIN_LINE: usize = 50;
 /// How much longer than its piece a host may take to start, join and write its files.
 const PATIENCE_SECONDS: f64 = 30.0;
 
@@ -27,6 +30,8 @@ pub(super) struct Player {
     child: Child,
     progress: Receiver<Progress>,
     plan: Plan,
+    /// When the next line about it is due where there is no terminal, in looks.
+    next_plain_look: usize,
 }
 
 /// What a player was told.
@@ -127,7 +132,7 @@ impl Player {
                 }
             }
         });
-        Ok(Self { child, progress, plan })
+        Ok(Self { child, progress, plan, next_plain_look: LOOKS_PER_PLAIN_LINE })
     }
 
     fn end(mut self) -> Result<Ended> {
@@ -154,7 +159,6 @@ impl Drop for Player {
 
 /// Shows the players at work until all have played, or until told to stop.
 pub(super) fn watch(mut players: Vec<Player>, seconds: f64, stop: &AtomicBool) -> Result<Vec<Ended>> {
-    const LOOK_EVERY: Duration = Duration::from_millis(100);
     let lines = MultiProgress::new();
     let style = ProgressStyle::with_template("{prefix:>12} {bar:24} {msg}")?;
     let whole = crate::numbers::usize_round(seconds * 10.0);
@@ -167,8 +171,10 @@ pub(super) fn watch(mut players: Vec<Player>, seconds: f64, stop: &AtomicBool) -
             bar
         })
         .collect();
+    // The bars are for a terminal; a log gets a line now and then.
+    let plain = !std::io::stderr().is_terminal();
     let looks = (seconds + PATIENCE_SECONDS) / LOOK_EVERY.as_secs_f64();
-    for _ in 0..crate::numbers::usize_round(looks) {
+    for look in 0..crate::numbers::usize_round(looks) {
         let mut all_ended = true;
         for (player, bar) in players.iter_mut().zip(&bars) {
             all_ended &= player.child.try_wait()?.is_some();
@@ -176,12 +182,17 @@ pub(super) fn watch(mut players: Vec<Player>, seconds: f64, stop: &AtomicBool) -
                 let others = latest.output_peaks.iter().skip(1).filter(|peak| **peak > 0.0).count();
                 let position = crate::numbers::usize_round(latest.seconds * 10.0);
                 bar.set_position(u64::try_from(position).unwrap_or(0));
-                bar.set_message(format!(
+                let line = format!(
                     "{:>4.0} s  plays {}  hears {others} others at {}",
                     latest.seconds,
                     decibels(latest.input_peak),
                     decibels(latest.output_peaks.first().copied().unwrap_or(0.0)),
-                ));
+                );
+                if plain && look >= player.next_plain_look {
+                    player.next_plain_look += LOOKS_PER_PLAIN_LINE;
+                    println!("{:>12} {line}", player.plan.name);
+                }
+                bar.set_message(line);
             }
         }
         if all_ended || stop.load(Ordering::Relaxed) {
