@@ -32,6 +32,10 @@ pub use report::Played;
 /// datagram.
 const PUMP_EVERY: Span = Span::from_micros(400);
 
+/// How long the host's blocks must ask for another size of the mix's datagrams until it is asked for: a host whose
+/// blocks change all the time keeps the size it has, for each change costs a gap.
+const MIX_CHUNKS_STEADY: Span = Span::from_millis(2_000);
+
 /// Whom to join, and as whom.
 #[derive(Clone, Debug)]
 pub struct LinkSettings {
@@ -75,6 +79,8 @@ pub struct Link {
     ports: BTreeMap<PortId, Port>,
     pumped: LocalTime,
     wishes: Wishes,
+    /// The size of the mix's datagrams that the blocks ask for, and since when they have.
+    block_asks: (ChunksPerDatagram, LocalTime),
     unplaceable: u64,
 }
 
@@ -106,6 +112,7 @@ impl Link {
             ports: BTreeMap::new(),
             pumped: now,
             wishes: Wishes::default(),
+            block_asks: (ChunksPerDatagram::One, now),
             unplaceable: 0,
         }
     }
@@ -177,7 +184,11 @@ impl Link {
         self.client.handle_timeout(now);
         self.drain_events(now);
         self.pumped = now;
-        let mut is_settled = self.wishes == self.wishes_now();
+        let asked = self.block_chunks(self.listener());
+        if asked != self.block_asks.0 {
+            self.block_asks = (asked, now);
+        }
+        let mut is_settled = self.wishes == self.wishes_now(now);
         for port in self.ports.values_mut() {
             is_settled &= !port.collect_retired() && port.resync_state(None) == Resync::Done;
         }
@@ -243,7 +254,7 @@ impl Link {
 
     /// Brings lanes and profile in line with roster, ports and wishes.
     fn refresh(&mut self, now: LocalTime) {
-        self.wishes = self.wishes_now();
+        self.wishes = self.wishes_now(now);
         let Wishes { listener, play, .. } = self.wishes;
         let mut strips: Vec<StripId> = self.other_strips().collect();
         strips.sort_unstable();
@@ -260,16 +271,23 @@ impl Link {
         self.publish(now);
     }
 
-    fn wishes_now(&self) -> Wishes {
+    fn wishes_now(&self, now: LocalTime) -> Wishes {
         let listener = self.listener();
+        let (asked, since) = self.block_asks;
+        let is_steady = now - since >= MIX_CHUNKS_STEADY;
+        let mix_chunks = if is_steady { asked } else { self.wishes.mix_chunks };
+        Wishes { listener, play: self.play_mode(listener), mix_chunks }
+    }
+
+    /// The size of the mix's datagrams that fits the host's last block.
+    fn block_chunks(&self, listener: Option<PortId>) -> ChunksPerDatagram {
         let block = listener.and_then(|id| self.ports.get(&id)).map_or(0, Port::block_grid_frames);
-        let mix_chunks = match block {
+        let chunks = match block {
             0..128 => ChunksPerDatagram::One,
             128..256 => ChunksPerDatagram::Two,
             _ => ChunksPerDatagram::Four,
         };
-        let mix_chunks = mix_chunks.fitting(self.settings.format, Channels::Stereo);
-        Wishes { listener, play: self.play_mode(listener), mix_chunks }
+        chunks.fitting(self.settings.format, Channels::Stereo)
     }
 
     /// The strips of all other members.
