@@ -168,6 +168,9 @@ impl Room {
     pub fn set_gains(&mut self, session: SessionId, gains: &Gains) {
         if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
             member.set_gains(gains);
+            // A gain of no strip never walks back to one: what a later document does not repeat is forgotten.
+            let strips = &self.strips;
+            member.gains.retain(|strip, gain| gain.target() != 1.0 || strips.contains_key(strip));
         }
     }
 
@@ -274,11 +277,17 @@ impl Room {
             })
             .collect::<Vec<_>>();
         let mut roster = Roster { you: None, members, strips };
+        let mut is_cut = false;
         self.members.iter().map(move |(&id, member)| {
             roster.you = Some(id);
             let mut buffer = vec![0; DOCUMENT_BYTES_MAX];
             let mut out = Writer::new(&mut buffer);
-            // Names are cut to 64 bytes: a room of 200 members with 16 strips each is refused at its settings.
+            if !is_cut && roster.encode(&mut out).is_err() {
+                // Even 100 members with 16 strips each fit without their strips' names: 16,306 bytes.
+                roster.strips.iter_mut().for_each(|strip| strip.name.clear());
+                is_cut = true;
+            }
+            let mut out = Writer::new(&mut buffer);
             let length = roster.encode(&mut out).map_or(0, |()| out.length());
             buffer.truncate(length);
             (member.session, buffer)
@@ -331,3 +340,6 @@ pub enum Presence {
     /// Silent for longer than [`lockstep_shared::session::STALE_AFTER`]; its place is kept.
     Awaited,
 }
+
+#[cfg(test)]
+mod tests;
