@@ -1,43 +1,16 @@
-//! What fuzzing kept, replayed: every file of every corpus, and some thousands of seeded changes to them.
+//! What fuzzing kept, replayed on the stable toolchain: every file of every corpus, and seeded changes of them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
 use lockstep_tests::fuzz::TARGETS;
 use lockstep_tests::rng::Rng;
 
-/// Changes of a corpus that are tried, all files together.
-const CHANGES: usize = 3_000;
-
-fn replay(name: &str, changes: usize) {
-    let (_, body) = TARGETS.iter().find(|(target, _)| *target == name).unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(!files.is_empty(), "{name} has no corpus");
-    let inputs: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
-    inputs.iter().for_each(|input| body(input));
-    let mut rng = Rng::new(1);
-    for number in 0..changes {
-        let mut input = inputs[number % inputs.len()].clone();
-        for _ in 0..1 + number % 4 {
-            change(&mut input, &mut rng);
-        }
-        body(&input);
-    }
-}
-
-fn change(input: &mut Vec<u8>, rng: &mut Rng) {
-    let [kind, value, a, b, ..] = rng.next_u64().to_le_bytes();
-    let place = usize::from(u16::from_le_bytes([a, b])) % (input.len() + 1);
-    match kind % 4 {
-        0 if place < input.len() => input[place] ^= 1 << (value % 8),
-        1 if place < input.len() => input[place] = value,
-        2 => input.insert(place, value),
-        _ => input.truncate(place),
-    }
-}
+/// Changed inputs of a decoder, and of a machine that has to be built for each.
+const CHANGES: usize = 5_000;
+const CHANGES_OF_MACHINES: usize = 2_000;
 
 #[test]
 fn elements() {
@@ -60,8 +33,13 @@ fn invite() {
 }
 
 #[test]
-fn config() {
-    replay("config", CHANGES);
+fn server() {
+    replay("server", CHANGES_OF_MACHINES);
+}
+
+#[test]
+fn client() {
+    replay("client", CHANGES_OF_MACHINES);
 }
 
 #[test]
@@ -70,11 +48,84 @@ fn window() {
 }
 
 #[test]
-fn sessions() {
-    replay("sessions", 30);
+fn config() {
+    replay("config", CHANGES);
 }
 
 #[test]
-fn member() {
-    replay("member", 200);
+fn relay() {
+    replay("relay", CHANGES_OF_MACHINES);
+}
+
+#[test]
+fn every_target_has_a_corpus_and_every_corpus_a_target() {
+    let mut names: Vec<_> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
+    names.sort();
+    let mut folders: Vec<_> =
+        files(&corpora()).iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    folders.retain(|name| corpora().join(name).is_dir());
+    assert_eq!(folders, names);
+}
+
+fn replay(name: &str, changes: usize) {
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let inputs: Vec<_> = files(&corpora().join(name))
+        .iter()
+        .map(|path| (path.display().to_string(), std::fs::read(path).unwrap()))
+        .collect();
+    assert!(!inputs.is_empty(), "{name} has no corpus");
+    for (file, input) in &inputs {
+        run(target.body, input, file);
+    }
+    let mut rng = Rng::new(0x5eed);
+    for number in 0..changes {
+        let (file, input) = &inputs[number % inputs.len()];
+        let mut input = input.clone();
+        let (_, other) = &inputs[below(&mut rng, inputs.len())];
+        for _ in 0..=number % 4 {
+            change(&mut input, other, &mut rng);
+        }
+        run(target.body, &input, &format!("{file}, change {number}"));
+    }
+}
+
+/// Runs the body; if it fails, says on what.
+fn run(body: fn(&[u8]), input: &[u8], origin: &str) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(input)));
+    assert!(outcome.is_ok(), "as above, on {origin}: {input:?}");
+}
+
+fn change(input: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
+    let place = below(rng, input.len() + 1);
+    let value = rng.next_u64().to_le_bytes()[0];
+    match below(rng, 6) {
+        0 if place < input.len() => input[place] ^= 1 << (value % 8),
+        1 if place < input.len() => input[place] = value,
+        2 => input.insert(place, value),
+        3 => input.truncate(place),
+        4 => {
+            input.truncate(place);
+            input.extend(&other[below(rng, other.len() + 1)..]);
+        }
+        _ => {
+            let end = place + below(rng, input.len() - place + 1);
+            input.drain(place..end);
+        }
+    }
+}
+
+/// A number below `end`.
+fn below(rng: &mut Rng, end: usize) -> usize {
+    usize::try_from(rng.next_u64() % u64::try_from(end).unwrap()).unwrap()
+}
+
+fn corpora() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
+}
+
+/// What lies in a folder, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
 }
