@@ -1,133 +1,131 @@
-//! `lockstep-sim`: a seeded room on virtual time, to look at and to listen to; `cargo xtask sim` builds and runs it.
+//! `lockstep-sim --plan NETWORK --seed N`: one run drawn from a seed, with everything that must hold checked.
+//!
+//! Exit codes: 0 all held, 1 something did not, 2 the command line is wrong.
 
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use core::sync::atomic::Ordering;
-use lockstep_shared::time::convert::f64_from_u64;
-use lockstep_shared::time::{LocalTime, SampleRate, Span};
-use lockstep_shared::wire::Format;
-use lockstep_tests::clock::Crystal;
-use lockstep_tests::daw::{Blocks, Daw, Punctuality};
-use lockstep_tests::net::PathPlan;
-use lockstep_tests::oracle::Source;
-use lockstep_tests::rng::Rng;
-use lockstep_tests::world::{Audience, Heard, MemberPlan, World};
+use lockstep_shared::time::Span;
+use lockstep_tests::checks::Stamp;
+use lockstep_tests::plan::{Network, Plan};
+use lockstep_tests::run::{Keep, run};
 
-/// Runs three members for a while, each playing a tone, with rates, blocks and crystals drawn from the seed; prints what
-/// each hears of the others. The same seed gives the same run. Exits 0 if everybody heard everybody.
+/// Plays one drawn room in virtual time: 2 to 6 members with their sample rates, blocks, drifts and networks, and
+/// what goes wrong. The same seed gives the same run everywhere.
 #[derive(Debug, Parser)]
 #[command(name = "lockstep-sim")]
 struct Cli {
-    /// The network between the members and the relay.
-    #[arg(long, value_enum, default_value = "cable")]
-    plan: Plan,
-    /// Where every accident comes from.
+    /// What kind of network everybody has.
+    #[arg(long, value_enum, default_value = "wired")]
+    plan: NetworkArg,
+    /// Which run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Many runs instead: from the first seed up to, but not with, the second.
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    seeds: Option<(u64, u64)>,
     /// Simulated seconds.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..=360_000))]
     seconds: u32,
-    /// Write what the first member hears, as 32-bit float WAV.
-    #[arg(long, value_name = "FILE.wav")]
+    /// Writes what member 0 hears, where each of the others plays another tone.
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     wav: Option<PathBuf>,
+    /// Tells what happens, and every second what each member shows.
+    #[arg(long)]
+    trace: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Plan {
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum NetworkArg {
     Clean,
     Wired,
     Cable,
     Wifi,
 }
 
-const MEMBERS: usize = 3;
-const RATES_HZ: [u32; 3] = [44_100, 48_000, 96_000];
-const BLOCKS: [usize; 5] = [32, 64, 128, 256, 512];
-const NOTES_HZ: [f64; MEMBERS] = [220.0, 277.2, 329.6];
-
-/// Keeps what the first member hears.
-#[derive(Default)]
-struct FirstMember(Vec<[f32; 2]>);
-
-impl Audience for FirstMember {
-    fn hear(&mut self, heard: &Heard<'_>) {
-        if heard.member == 0 {
-            let frames = heard.main[0].iter().zip(heard.main[1]);
-            self.0.extend(frames.map(|(left, right)| [*left, *right]));
+impl From<NetworkArg> for Network {
+    fn from(arg: NetworkArg) -> Self {
+        match arg {
+            NetworkArg::Clean => Self::Clean,
+            NetworkArg::Wired => Self::Wired,
+            NetworkArg::Cable => Self::Cable,
+            NetworkArg::Wifi => Self::Wifi,
         }
     }
 }
 
-fn main() -> Result<ExitCode> {
+fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
+    let range = text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    range.filter(|(from, to)| from < to).ok_or_else(|| "seeds are two numbers, as in 1..100".to_owned())
+}
+
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut rng = Rng::new(cli.seed);
-    let mut world = World::new(cli.seed, Crystal::thermal(rng.between(-20.0, 20.0)), 8);
-    let path = match cli.plan {
-        Plan::Clean => PathPlan::clean(),
-        Plan::Wired => PathPlan::wired(),
-        Plan::Cable => PathPlan::cable(),
-        Plan::Wifi => PathPlan::wifi(),
-    };
-    let mut pick = |count: usize| {
-        lockstep_shared::time::convert::usize_trunc(rng.unit() * f64::from(u32::try_from(count).unwrap_or(1)))
-    };
-    let drawn: Vec<(u32, usize)> = (0..MEMBERS).map(|_| (RATES_HZ[pick(3)], BLOCKS[pick(5)])).collect();
-    for ((hz, block), note) in drawn.iter().zip(NOTES_HZ) {
-        let rate = SampleRate::new(*hz).unwrap_or(SampleRate::GRID);
-        let daw = Daw {
-            rate,
-            blocks: Blocks::Fixed(*block),
-            crystal: Crystal::thermal(rng.between(-100.0, 100.0)),
-            punctuality: Punctuality::Usual,
-            ..Daw::perfect(Source::Tone { cycles: note / rate.hz_f64() }, *block)
-        };
-        let crystal = Crystal::thermal(rng.between(-40.0, 40.0));
-        let (up, down) = (path.clone(), path.clone());
-        world.add(MemberPlan { daw, crystal, up, down, format: Format::Pcm16, starts: LocalTime::ZERO });
-    }
-    let mut first = FirstMember::default();
-    world.run(Span::from_millis(i64::from(cli.seconds) * 1_000), &mut first);
-    let mut is_heard = true;
-    for (number, (member, (hz, block))) in world.members.iter().zip(&drawn).enumerate() {
-        for (strip, lane) in member.gauges.lanes[..MEMBERS - 1].iter().enumerate() {
-            let present = f64_from_u64(lane.present.load(Ordering::Relaxed));
-            let concealed = f64_from_u64(lane.concealed.load(Ordering::Relaxed));
-            let delay = lane.delay_ms.load(Ordering::Relaxed);
-            is_heard &= present > 0.0;
-            print(&format!(
-                "member {number} ({hz} Hz, blocks of {block})  strip {}  delay {delay:>7.2} ms  concealed {:>6.0} ppm",
-                strip + 1,
-                concealed * 1e6 / (present + concealed).max(1.0),
-            ));
+    let (from, to) = cli.seeds.unwrap_or_else(|| (cli.seed, cli.seed.saturating_add(1)));
+    match runs(&cli, from..to) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(sentence) => {
+            let _ = writeln!(io::stderr(), "lockstep-sim: {sentence}");
+            ExitCode::FAILURE
         }
     }
-    if let Some(file) = &cli.wav {
-        let spec = hound::WavSpec {
-            channels: 2,
-            sample_rate: drawn[0].0,
-            bits_per_sample: 32,
-            sample_format: hound::SampleFormat::Float,
-        };
-        let mut writer = hound::WavWriter::create(file, spec)?;
-        for sample in first.0.iter().flatten() {
-            writer.write_sample(*sample)?;
-        }
-        writer.finalize()?;
-    }
-    print(
-        &format!(
-            "again: cargo xtask sim --plan {:?} --seed {} --seconds {}",
-            cli.plan, cli.seed, cli.seconds
-        )
-        .to_lowercase(),
-    );
-    Ok(if is_heard { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-#[expect(clippy::print_stdout, reason = "this program is for looking at")]
-fn print(line: &str) {
-    println!("{line}");
+/// Runs every seed; returns how many did not hold.
+fn runs(cli: &Cli, seeds: std::ops::Range<u64>) -> Result<u64, String> {
+    let mut out = io::stdout().lock();
+    let printing = |error: io::Error| format!("cannot print: {error}");
+    let (mut failed, count) = (0, seeds.end - seeds.start);
+    for seed in seeds {
+        let plan = Plan::draw(seed, cli.plan.into(), Span::from_millis(i64::from(cli.seconds) * 1_000));
+        let keep = if cli.wav.is_some() { Keep::Recording } else { Keep::Nothing };
+        let mut told = Ok(());
+        let outcome = run(&plan, keep, &mut |at, line| {
+            if cli.trace && told.is_ok() {
+                told = writeln!(out, "{} {line}", Stamp(at));
+            }
+        });
+        told.map_err(printing)?;
+        if let (Some(path), Some(recording)) = (&cli.wav, &outcome.recording) {
+            write_wav(path, plan.members[0].daw.rate.hz_f64(), recording)?;
+        }
+        if outcome.violations.is_empty() {
+            let (members, faults) = (plan.members.len(), plan.faults.len());
+            writeln!(out, "seed {seed}: {members} members, {faults} faults, all held").map_err(printing)?;
+            continue;
+        }
+        failed += 1;
+        writeln!(
+            out,
+            "seed {seed}: {} violations; repeat with: {}",
+            outcome.violations.len(),
+            plan.command()
+        )
+        .map_err(printing)?;
+        for violation in outcome.violations.iter().take(12) {
+            writeln!(out, "  {violation}").map_err(printing)?;
+        }
+    }
+    if count > 1 {
+        writeln!(out, "{count} runs, {failed} did not hold").map_err(printing)?;
+    }
+    Ok(failed)
+}
+
+fn write_wav(path: &Path, rate: f64, [left, right]: &[Vec<f32>; 2]) -> Result<(), String> {
+    let said = |error: hound::Error| format!("cannot write {}: {error}", path.display());
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: u32::try_from(lockstep_shared::time::convert::i64_round(rate)).unwrap_or(48_000),
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut file = hound::WavWriter::create(path, spec).map_err(said)?;
+    for sample in left.iter().zip(right).flat_map(|(left, right)| [*left, *right]) {
+        file.write_sample(sample).map_err(said)?;
+    }
+    file.finalize().map_err(said)
 }

@@ -6,8 +6,8 @@
 
 use core::f64::consts::TAU;
 
-use lockstep_shared::time::DeviceFrame;
-use lockstep_shared::time::convert::{f32_from_f64, f64_from_i64};
+use lockstep_shared::time::convert::{f32_from_f64, f64_from_i64, i64_from_usize};
+use lockstep_shared::time::{DeviceFrame, Frames};
 
 use crate::arithmetic::sin;
 
@@ -29,6 +29,26 @@ pub enum Source {
 }
 
 impl Source {
+    /// The samples of both channels of a block.
+    pub fn play(&self, first: DeviceFrame, frames: usize, [left, right]: &mut [Vec<f32>; 2]) {
+        left.clear();
+        right.clear();
+        match self {
+            Self::Silence => left.resize(frames, 0.0),
+            Self::Noise { .. } => {
+                let channel =
+                    |channel| (0..i64_from_usize(frames)).map(move |n| self.at(first + Frames(n), channel));
+                left.extend(channel(0));
+                right.extend(channel(1));
+            }
+            Self::Tone { cycles } => tone(first, *cycles, frames, left),
+        }
+        // All but noise is alike on both sides.
+        if right.is_empty() {
+            right.extend_from_slice(left);
+        }
+    }
+
     /// The sample at a frame of the player's device.
     #[must_use]
     pub fn at(&self, frame: DeviceFrame, channel: u64) -> f32 {
@@ -48,6 +68,25 @@ impl Source {
                 f32_from_f64(0.5 * sin(TAU * (turns - turns.floor())))
             }
         }
+    }
+}
+
+/// A tone's frames: turned from frame to frame, and set anew every so often so that nothing adds up.
+fn tone(first: DeviceFrame, cycles: f64, frames: usize, out: &mut Vec<f32>) {
+    const TURNED_FRAMES: usize = 512;
+    let angle = |turns: f64| {
+        let radians = TAU * (turns - turns.floor());
+        (sin(radians), sin(radians + TAU / 4.0))
+    };
+    let (step_sin, step_cos) = angle(cycles);
+    let (mut now_sin, mut now_cos) = (0.0, 0.0);
+    for n in 0..frames {
+        if n % TURNED_FRAMES == 0 {
+            (now_sin, now_cos) = angle(f64_from_i64((first + Frames(i64_from_usize(n))).0) * cycles);
+        }
+        out.push(f32_from_f64(0.5 * now_sin));
+        (now_sin, now_cos) =
+            (now_sin * step_cos + now_cos * step_sin, now_cos * step_cos - now_sin * step_sin);
     }
 }
 
@@ -173,6 +212,20 @@ mod tests {
                 .collect();
             let error = tone_error_frames(&heard, cycles, 1_000.0, 1.0);
             assert!((error - late).abs() < 1e-3, "{late}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_block_is_its_frames() {
+        for source in [Source::Silence, Source::Noise { player: 2 }, Source::Tone { cycles: 0.013 }] {
+            let (first, mut block) = (DeviceFrame(123_456), [vec![1.0], Vec::new()]);
+            source.play(first, 1_500, &mut block);
+            for (channel, samples) in (0..).zip(&block) {
+                assert_eq!(samples.len(), 1_500);
+                for (n, sample) in (0..).zip(samples) {
+                    assert!((sample - source.at(first + Frames(n), channel)).abs() < 1e-6);
+                }
+            }
         }
     }
 

@@ -79,6 +79,8 @@ pub struct Member {
     pub gauges: std::sync::Arc<Gauges>,
     /// Its audio interface.
     pub audio: AudioClock,
+    /// What its clock showed when its link was last called.
+    pub link_time: LocalTime,
     engine: Engine,
     clock: HostClock,
     up: Path,
@@ -202,6 +204,7 @@ impl World {
             port,
             gauges,
             audio,
+            link_time: now,
             clock,
             address: SocketAddr::from(([10, 0, 0, octet], 40_000)),
             next: DeviceFrame(0),
@@ -289,11 +292,7 @@ impl World {
         let now = self.now;
         let member = &mut self.members[number];
         let (first, frames) = (member.next, member.block);
-        for (channel, buffer) in (0..).zip(&mut member.main) {
-            buffer.clear();
-            let source = member.plan.daw.source;
-            buffer.extend((0..i64_from_usize(frames)).map(|n| source.at(first + Frames(n), channel)));
-        }
+        member.plan.daw.source.play(first, frames, &mut member.main);
         let strips = member.strips.iter_mut().map(|[left, right]| {
             left.resize(frames, 0.0);
             right.resize(frames, 0.0);
@@ -324,6 +323,7 @@ impl World {
         let now = self.now;
         let member = &mut self.members[number];
         let local = member.clock.local(now);
+        member.link_time = local;
         member.link.handle_timeout(local);
         self.drain_link(number);
     }

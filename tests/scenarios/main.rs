@@ -7,3 +7,4 @@ mod drift;
 mod faults;
 mod mix;
 mod oracle;
+mod swarm;

@@ -19,7 +19,8 @@ pub fn clock_figures(length: Length) -> Vec<Figure> {
 }
 
 /// The value below which this share of `values` lies; sorts them.
-fn percentile(values: &mut [f64], share: f64) -> f64 {
+#[must_use]
+pub fn percentile(values: &mut [f64], share: f64) -> f64 {
     use lockstep_shared::time::convert::{f64_from_usize, usize_trunc};
     values.sort_by(f64::total_cmp);
     let index = usize_trunc(f64_from_usize(values.len()) * share);
