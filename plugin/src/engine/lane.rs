@@ -16,6 +16,9 @@ use crate::wiring::LaneGauges;
 const WATCH_CHUNKS: u32 = 32;
 /// Moves of at least this are faded, smaller ones glide: 10 ms.
 const FADE_FROM_FRAMES: f64 = 480.0;
+/// Chunks over which the share of late ones is taken, and the share from which a rise fades rather than glides.
+const LATE_MEMORY_CHUNKS: f64 = 32.0;
+const LATE_SHARE_URGENT: f64 = 0.1;
 /// Beyond what is asked for, and rounded up to whole steps of a sixth of a millisecond: what changes by a frame now and
 /// then does not move the delay. Long blocks meet the chunks in more ways, and a rare one may ask for a little more.
 const MARGIN_FRAMES: f64 = 4.0;
@@ -39,6 +42,8 @@ pub struct Lane {
     phase: LatestStart,
     fade: Gain,
     stage: Stage,
+    /// The part of the last chunks that came too late to be played.
+    late_share: f64,
     /// The delay last commanded: the automatic part and the user's, in grid frames.
     commanded: [f64; 2],
 }
@@ -64,6 +69,7 @@ impl Lane {
             phase: LatestStart::default(),
             fade: Gain::new(0.0),
             stage: Stage::Watching(0),
+            late_share: 0.0,
             commanded: [0.0; 2],
         }
     }
@@ -84,7 +90,10 @@ impl Lane {
         let start = index.start().position();
         self.network.observe(arrived.frames_since(start) + self.after_frames);
         self.phase.observe(now.first.frames_since(start) + self.after_frames);
-        match self.window.insert(index, frames) {
+        let insertion = self.window.insert(index, frames);
+        let is_late = f64::from(u8::from(insertion == Insertion::Late));
+        self.late_share += (is_late - self.late_share) / LATE_MEMORY_CHUNKS;
+        match insertion {
             Insertion::Stored => {
                 if let Stage::Watching(seen) = &mut self.stage {
                     *seen += 1;
@@ -145,13 +154,19 @@ impl Lane {
                 self.pointer.command(wanted[0] + wanted[1], Move::Start);
                 self.commanded = wanted;
             }
-            Stage::Playing if wanted != self.commanded => {
+            Stage::Playing => {
                 let is_small = (wanted[0] - self.commanded[0]).abs() < FADE_FROM_FRAMES;
-                let way = if is_small && wanted[1] == self.commanded[1] { Move::Glide } else { Move::Fade };
-                self.pointer.command(wanted[0] + wanted[1], way);
-                self.commanded = wanted;
+                // A glide takes a second for each millisecond: too long where every chunk until then is a gap.
+                let is_rising = wanted[0] + wanted[1] > self.pointer.delay_frames();
+                let is_urgent = is_rising && self.late_share > LATE_SHARE_URGENT;
+                let is_gliding = is_small && wanted[1] == self.commanded[1] && !is_urgent;
+                if wanted != self.commanded || is_urgent {
+                    let way = if is_gliding { Move::Glide } else { Move::Fade };
+                    self.pointer.command(wanted[0] + wanted[1], way);
+                    self.commanded = wanted;
+                }
             }
-            Stage::Watching(_) | Stage::Playing | Stage::Closing => {}
+            Stage::Watching(_) | Stage::Closing => {}
         }
     }
 
