@@ -169,11 +169,10 @@ impl Media {
             self.tally.receive_failed += 1;
         }
         let mut received = 0;
-        for (from, bytes) in inbox.datagrams() {
+        for (at, from, bytes) in inbox.datagrams() {
             received += 1;
-            let now = clock::now();
             // A datagram that panics harms nothing but itself; the core goes on.
-            if contain(|| self.relay.handle_datagram(now, from, bytes)).is_err() {
+            if contain(|| self.relay.handle_datagram(at, from, bytes)).is_err() {
                 self.tally.panics += 1;
             }
             self.drain();

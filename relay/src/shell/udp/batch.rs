@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use core::ops::Range;
 
+use lockstep_shared::time::LocalTime;
 use lockstep_shared::wire::DATAGRAM_BYTES_MAX;
 
 /// Room for one datagram: more than the largest, so that a longer one is seen to be longer.
@@ -29,6 +30,8 @@ pub struct Inbox {
 pub(super) struct Arrival {
     pub(super) from: SocketAddr,
     pub(super) length: usize,
+    /// When the system took it off the network, or when it was read where the system does not say.
+    pub(super) at: LocalTime,
 }
 
 /// Datagrams to send.
@@ -57,7 +60,7 @@ impl Inbox {
             buffers: Box::new([[0; BUFFER_BYTES]; INBOX_DATAGRAMS]),
             arrivals: Vec::with_capacity(INBOX_DATAGRAMS),
             #[cfg(target_os = "linux")]
-            headers: super::linux::headers(INBOX_DATAGRAMS),
+            headers: super::linux::receiving(INBOX_DATAGRAMS),
         }
     }
 
@@ -67,11 +70,11 @@ impl Inbox {
         self.arrivals.len() >= INBOX_DATAGRAMS
     }
 
-    /// The datagrams, oldest first; each may be changed in place.
-    pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+    /// The datagrams, oldest first, and when each arrived; each may be changed in place.
+    pub fn datagrams(&mut self) -> impl Iterator<Item = (LocalTime, SocketAddr, &mut [u8])> {
         self.arrivals.iter().zip(self.buffers.iter_mut()).map(|(arrival, buffer)| {
             let length = arrival.length.min(BUFFER_BYTES);
-            (arrival.from, &mut buffer[..length])
+            (arrival.at, arrival.from, &mut buffer[..length])
         })
     }
 
@@ -94,7 +97,7 @@ impl Outbox {
             buffers: Box::new([[0; BUFFER_BYTES]; OUTBOX_DATAGRAMS]),
             departures: Vec::with_capacity(OUTBOX_DATAGRAMS),
             #[cfg(target_os = "linux")]
-            headers: super::linux::headers(OUTBOX_DATAGRAMS),
+            headers: super::linux::sending(OUTBOX_DATAGRAMS),
         }
     }
 

@@ -2,11 +2,18 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use core::ops::Range;
+use core::time::Duration;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::UdpSocket;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd, AsRawFd as _};
 
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use lockstep_shared::time::Span;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, sendmmsg, setsockopt,
+    sockopt,
+};
+
+use crate::shell::clock;
 
 use super::batch::{Arrival, Inbox, OUTBOX_DATAGRAMS, Outbox};
 
@@ -16,8 +23,19 @@ const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0
 /// The system's message headers, made once.
 pub(super) type Headers = MultiHeaders<SockaddrStorage>;
 
-pub(super) fn headers(count: usize) -> Headers {
+/// For datagrams that come, each with the note of when.
+pub(super) fn receiving(count: usize) -> Headers {
+    MultiHeaders::preallocate(count, Some(nix::cmsg_space!(nix::sys::time::TimeSpec)))
+}
+
+/// For datagrams that leave.
+pub(super) fn sending(count: usize) -> Headers {
     MultiHeaders::preallocate(count, None)
+}
+
+/// Asks the system to note when each datagram arrives. Where it will not, they are as old as when they are read.
+pub(super) fn note_arrivals(socket: &impl AsFd) {
+    let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
 }
 
 /// Appends what has arrived, at most a batch.
@@ -25,13 +43,24 @@ pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {
     let Inbox { buffers, arrivals, headers } = inbox;
     let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
     let messages = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
+    let now = clock::now();
     for message in messages {
         // A sender without an address cannot be answered; length zero is dropped by whoever reads it.
         let from = message.address.and_then(socket_address);
         let (from, length) = from.map_or((NOWHERE, 0), |from| (from, message.bytes));
-        arrivals.push(Arrival { from, length });
+        arrivals.push(Arrival { from, length, at: now - age_of(&message) });
     }
     Ok(())
+}
+
+/// How long ago a datagram arrived, as far as the system says.
+fn age_of(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Span {
+    let stamp = message.cmsgs().ok().and_then(|mut notes| {
+        notes.find_map(|note| {
+            if let ControlMessageOwned::ScmTimestampns(at) = note { Some(Duration::from(at)) } else { None }
+        })
+    });
+    stamp.and_then(clock::age_of).unwrap_or(Span::ZERO)
 }
 
 /// Sends the departures of `range` in order; returns how many the system took.

@@ -99,6 +99,8 @@ fn bind(address: SocketAddr, family: Family) -> Result<Socket, ListenError> {
         // Both are wishes: a smaller buffer works until the machine is late.
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
         let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+        #[cfg(target_os = "linux")]
+        super::linux::note_arrivals(&socket);
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         let udp = std::net::UdpSocket::from(socket);

@@ -5,6 +5,8 @@ use core::ops::Range;
 use std::io;
 use std::net::UdpSocket;
 
+use crate::shell::clock;
+
 use super::batch::{Arrival, INBOX_DATAGRAMS, Inbox, Outbox};
 
 /// Appends what has arrived, at most a batch.
@@ -15,7 +17,7 @@ pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {
                 let ip = from.ip().to_canonical();
                 // The scope of a link-local address is part of where it is.
                 let from = if ip == from.ip() { from } else { SocketAddr::new(ip, from.port()) };
-                inbox.arrivals.push(Arrival { from, length });
+                inbox.arrivals.push(Arrival { from, length, at: clock::now() });
             }
             Err(_) if !inbox.arrivals.is_empty() => return Ok(()),
             Err(error) => return Err(error),

@@ -1,11 +1,14 @@
 //! Real sockets on loopback.
 
+use lockstep_shared::time::Span;
+
 use super::*;
 use crate::config::Listen;
+use crate::shell::clock;
 
 fn receive_all(udp: &mut Udp, index: usize, inbox: &mut Inbox) -> Vec<(SocketAddr, Vec<u8>)> {
     udp.receive(index, inbox).unwrap();
-    inbox.datagrams().map(|(from, bytes)| (from, bytes.to_vec())).collect()
+    inbox.datagrams().map(|(_, from, bytes)| (from, bytes.to_vec())).collect()
 }
 
 fn only(texts: &[&str]) -> Udp {
@@ -95,6 +98,29 @@ fn a_datagram_that_cannot_leave_does_not_hold_up_the_next() {
     assert_eq!(peer.recv_from(&mut [0; 8]).unwrap().0, 4);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_datagram_that_waited_is_as_old_as_its_arrival() {
+    let mut udp = only(&["127.0.0.1:0"]);
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut inbox = Inbox::new();
+    // The first datagrams after the wish was said may be stamped when they are read.
+    for _ in 0..50 {
+        let before = clock::now();
+        peer.send_to(b"x", udp.addresses().next().unwrap()).unwrap();
+        let sent = clock::now();
+        std::thread::park_timeout(Duration::from_millis(5));
+        let read = clock::now();
+        udp.receive(0, &mut inbox).unwrap();
+        let (at, ..) = inbox.datagrams().next().unwrap();
+        // Two clocks are read one after the other: a preemption between them shows as an age.
+        if before - at < Span::from_millis(1) && at - sent < Span::from_millis(1) && at < read {
+            return;
+        }
+    }
+    panic!("no datagram of 50 was as old as its arrival");
+}
+
 #[test]
 fn the_portable_way_does_the_same() {
     let udp = only(&["127.0.0.1:0"]);
@@ -107,7 +133,7 @@ fn the_portable_way_does_the_same() {
         peer.send_to(&[byte; 5], socket.address).unwrap();
     }
     portable::receive(&socket.udp, &mut inbox).unwrap();
-    let got: Vec<_> = inbox.datagrams().map(|(_, bytes)| bytes.to_vec()).collect();
+    let got: Vec<_> = inbox.datagrams().map(|(_, _, bytes)| bytes.to_vec()).collect();
     assert_eq!(got, [[0_u8; 5], [1; 5], [2; 5]]);
     outbox.write(|_| Some((peer.local_addr().unwrap(), 6)));
     assert_eq!(portable::send(&socket.udp, &mut outbox, 0..1).unwrap(), 1);
