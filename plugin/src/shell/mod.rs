@@ -4,6 +4,7 @@ pub mod clock;
 mod invites;
 mod journal;
 mod member;
+mod priority;
 mod process;
 mod thread;
 mod wait;

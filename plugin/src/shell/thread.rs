@@ -11,7 +11,7 @@ use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
 
 use super::journal::Journal;
-use super::{clock, member, wait};
+use super::{clock, member, priority, wait};
 use crate::link::{Link, LinkSettings, Port, PortId};
 use crate::status::{LinkState, Status};
 
@@ -113,6 +113,8 @@ enum Next {
 impl Runner {
     fn run(mut self) {
         let Some((socket, mut link)) = self.open() else { return };
+        // Only now: a name service may take its time, and is no work of real time.
+        priority::raise_current_thread();
         for command in std::mem::take(&mut self.waiting) {
             self.obey(&mut link, command);
         }
