@@ -65,6 +65,8 @@ pub struct Figures {
     pub replayed: u64,
     /// Packets beyond what a member may send.
     pub flooded: u64,
+    /// Parts of documents beyond what a member may send.
+    pub documents_limited: u64,
     /// Cookies given out.
     pub cookies: u64,
     /// Newcomers refused.
@@ -143,6 +145,7 @@ impl Meter {
             forged: sessions.forged,
             replayed: sessions.replayed,
             flooded: sessions.flooded,
+            documents_limited: sessions.documents_limited,
             cookies: sessions.cookies,
             refused: sessions.refused,
             answers_dropped: sessions.answers_dropped,

@@ -118,7 +118,9 @@ impl Incoming {
         let (offset, total) = (usize::from(part.offset), usize::from(part.total));
         let is_last = offset + part.bytes.len() == total;
         let is_aligned = offset % PART_BYTES == 0 && (is_last || part.bytes.len() == PART_BYTES);
-        if total > DOCUMENT_BYTES_MAX || !is_aligned || part.bytes.len() > PART_BYTES {
+        // An empty part says something only of an empty document; at another's end it would be one too many.
+        let is_beyond = part.bytes.is_empty() && total > 0;
+        if total > DOCUMENT_BYTES_MAX || !is_aligned || is_beyond || part.bytes.len() > PART_BYTES {
             return None;
         }
         if part.version <= kept.delivered {
@@ -207,6 +209,15 @@ mod tests {
         assert!(to.owes_acknowledgement());
         from.acknowledge(Slot::ROSTER, 1);
         assert_eq!(from.due(), LocalTime::NEVER);
+    }
+
+    #[test]
+    fn an_empty_part_at_the_end_does_not_keep_a_document_from_arriving() {
+        let mut to = Incoming::default();
+        let part =
+            |offset, bytes| DocumentPart { slot: Slot::PROFILE, version: 1, offset, total: 960, bytes };
+        assert_eq!(to.take(&part(960, &[])), None);
+        assert_eq!(to.take(&part(0, &[7; 960])), Some((Slot::PROFILE, vec![7; 960])));
     }
 
     #[test]

@@ -40,6 +40,10 @@ const ANSWERS_MAX: usize = 256;
 /// Sealed packets of one member a second, and at once: 16 strips of 64-frame datagrams and their session.
 const PACKETS_PER_SECOND: f64 = 13_000.0;
 const PACKETS_BURST: f64 = 6_500.0;
+/// Parts of documents of one member a second, and at once: what everybody in the room is told of anew each time. What is
+/// beyond is not acknowledged, so that it comes again.
+const DOCUMENT_PARTS_PER_SECOND: f64 = 50.0;
+const DOCUMENT_PARTS_BURST: f64 = 100.0;
 /// A member that was over its rate this often in a row is sent away.
 const FLOOD_PACKETS: u32 = 20_000;
 /// A goodbye is sent this often, for it is not acknowledged.
@@ -239,6 +243,7 @@ impl Server {
                 last_received: now,
                 clock_question: None,
                 bucket: Bucket::full(now, PACKETS_BURST),
+                documents: Bucket::full(now, DOCUMENT_PARTS_BURST),
                 over_rate: 0,
                 goodbye: None,
             },
@@ -303,7 +308,9 @@ impl Server {
                 self.due = self.due.min(reply_by);
             }
             Element::Document(part) => {
-                if let Some((slot, bytes)) = session.incoming.take(part) {
+                if !session.documents.take(now, DOCUMENT_PARTS_PER_SECOND) {
+                    self.counters.documents_limited += 1;
+                } else if let Some((slot, bytes)) = session.incoming.take(part) {
                     self.events.push_back(ServerEvent::Document { session: id, slot, bytes });
                 }
                 self.due = now;

@@ -196,6 +196,27 @@ fn documents_reach_both_ends() {
 }
 
 #[test]
+fn a_member_that_publishes_without_end_is_heard_now_and_then_and_at_last() {
+    let mut world = World::new(8);
+    let member = world.add(settings(1));
+    world.run(Span::from_millis(20));
+    for number in 0..5_000_u32 {
+        world.members[member].client.publish(world.now, Slot::PROFILE, &number.to_be_bytes());
+        world.run(Span::from_millis(1));
+    }
+    world.run(Span::from_millis(500));
+    let heard = |event: &&ServerEvent| matches!(event, ServerEvent::Document { .. });
+    let count = world.server_events.iter().filter(heard).count();
+    assert!((100..400).contains(&count), "{count} in five seconds");
+    let last = world.server_events.iter().rfind(heard);
+    assert!(
+        matches!(last, Some(ServerEvent::Document { bytes, .. }) if *bytes == 4_999_u32.to_be_bytes()),
+        "{last:?}"
+    );
+    assert!(world.server.counters().documents_limited > 0);
+}
+
+#[test]
 fn each_wrong_invite_gets_its_own_refusal() {
     let mut world = World::new(8);
     let wrong_secret = world.add(ClientSettings { secret: RoomSecret([4; 16]), ..settings(1) });

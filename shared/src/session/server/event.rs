@@ -75,6 +75,8 @@ pub struct ServerCounters {
     pub replayed: u64,
     /// Beyond a member's rate.
     pub flooded: u64,
+    /// Parts of documents beyond a member's rate.
+    pub documents_limited: u64,
     /// Hellos answered with a cookie.
     pub cookies: u64,
     /// Hellos refused.

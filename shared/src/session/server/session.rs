@@ -26,6 +26,7 @@ pub(super) struct Session {
     pub(super) last_received: LocalTime,
     pub(super) clock_question: Option<ClockQuestion>,
     pub(super) bucket: Bucket,
+    pub(super) documents: Bucket,
     pub(super) over_rate: u32,
     pub(super) goodbye: Option<(LeaveReason, u8)>,
 }
