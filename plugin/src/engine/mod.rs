@@ -113,7 +113,8 @@ pub struct Engine {
     capture: Capture,
     playback: Playback,
     send_gain: Gain,
-    monitor_gain: Gain,
+    /// None before the first block: what the monitor was set to before is no change.
+    monitor_gain: Option<Gain>,
 }
 
 /// A gain moves over this many frames, so that it never clicks: 5 ms at 48 kHz.
@@ -134,7 +135,7 @@ impl Engine {
             capture: Capture::new(setup.sample_rate, to_grid),
             playback: Playback::new(),
             send_gain: Gain::new(0.0),
-            monitor_gain: Gain::new(1.0),
+            monitor_gain: None,
         }
     }
 
@@ -164,9 +165,10 @@ impl Engine {
             Rendering::Offline => None,
         };
         self.send(start, block, transport, controls, segment);
-        self.monitor_gain.set(controls.monitor_gain, GAIN_FRAMES);
+        let monitor_gain = self.monitor_gain.get_or_insert_with(|| Gain::new(controls.monitor_gain));
+        monitor_gain.set(controls.monitor_gain, GAIN_FRAMES);
         let [left, right] = &mut block.main;
-        self.monitor_gain.apply([&mut **left, &mut **right]);
+        monitor_gain.apply([&mut **left, &mut **right]);
         self.playback.take(&mut self.end, segment.as_ref(), self.room.as_ref());
         if let Some(segment) = segment {
             self.playback.play(&segment, block, controls, &self.end.gauges);

@@ -76,6 +76,13 @@ fn nothing_is_sent_before_the_clock_is_known_and_the_track_sounds_all_the_same()
 }
 
 #[test]
+fn with_the_monitor_off_not_even_the_first_block_sounds() {
+    let mut rig = Rig::new(Rendering::Realtime);
+    rig.controls.monitor_gain = 0.0;
+    assert_eq!(rig.block(0.5), [0.0; BLOCK]);
+}
+
+#[test]
 fn chunks_follow_each_other_and_hold_what_came_in() {
     let mut rig = Rig::new(Rendering::Realtime);
     rig.know_the_clock();
