@@ -12,5 +12,6 @@ pub mod clock;
 pub mod dsp;
 pub mod jitter;
 pub mod session;
+pub mod sync;
 pub mod time;
 pub mod wire;
