@@ -22,6 +22,7 @@
 //! Within an epoch the line is continuous. Starts, seeks, jumps and loop wraps open a new epoch, and only there
 //! may a beat come twice or never.
 
+pub mod author;
 mod intent;
 mod map;
 mod pace;

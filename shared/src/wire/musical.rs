@@ -187,7 +187,7 @@ fn decode_timeline(bytes: &mut Reader<'_>) -> Result<Timeline, DecodeError> {
         before = Numbers::of(segment);
     }
     Timeline::from_segments(revision, author, &segments[..count.into()])
-        .ok_or(DecodeError::Range { field: "order of segments", value: count.into() })
+        .ok_or_else(|| DecodeError::Range { field: "order of segments", value: count.into() })
 }
 
 fn encode_segment(segment: &Segment, before: &Numbers, out: &mut Writer<'_>) -> Result<(), Full> {
@@ -230,7 +230,7 @@ fn decode_segment(before: &Numbers, bytes: &mut Reader<'_>) -> Result<Segment, D
     let tempo = u32::try_from(tempo)
         .ok()
         .and_then(Tempo::from_milli)
-        .ok_or(DecodeError::Range { field: "tempo", value: tempo.cast_unsigned() })?;
+        .ok_or_else(|| DecodeError::Range { field: "tempo", value: tempo.cast_unsigned() })?;
     let bar_origin = self::beats(before.bar_origin, bytes)?;
     let epoch = before.epoch.wrapping_add(bytes.signed_varint()?);
     let epoch = u32::try_from(epoch)
@@ -260,7 +260,7 @@ fn signature(before: &Numbers, bytes: &mut Reader<'_>) -> Result<TimeSignature, 
     TimeSignature::new(numerator, denominator)
         // The same one again would be a second spelling.
         .filter(|signature| *signature != before.signature)
-        .ok_or(DecodeError::Range { field: "time signature", value: numerator.into() })
+        .ok_or_else(|| DecodeError::Range { field: "time signature", value: numerator.into() })
 }
 
 fn ramp(pace_femto: i64, bytes: &mut Reader<'_>) -> Result<Ramp, DecodeError> {
