@@ -42,6 +42,8 @@ const AGREEMENT_RATIO: f64 = 200e-6;
 /// How far back a line may be turned, in frames, and in strides.
 const TURN_FRAMES: f64 = 0.06 * SECOND;
 const TURN_STRIDES: f64 = 3.0;
+/// How far ahead a ramp is compared, in frames: what does not fit is renewed before it is heard.
+const RAMP_LOOK_FRAMES: f64 = 0.1 * SECOND;
 /// Wraps within one block.
 const WRAPS_PER_BLOCK_MAX: f64 = 256.0;
 /// A grid that goes back by more than this, in frames, is another grid.
@@ -219,7 +221,9 @@ impl Author {
         // The line's own step, for the slowest tempos.
         let bound = ERROR_SECONDS_MAX.max(2e-6 / (course.pace * SECOND));
         let ramped = course.growth != 0.0;
-        let apart = self.script.worst_error_seconds(course, at, reading.frames.clamp(0.0, SECOND)) > bound;
+        let block = reading.frames.clamp(0.0, SECOND);
+        let ahead = if ramped { block.max(RAMP_LOOK_FRAMES) } else { block };
+        let apart = self.script.worst_error_seconds(course, at, ahead) > bound;
         let renamed = !ramped && self.script.line.place(at).tempo != course.tempo;
         let recounted = !self.script.counts_bars_at(at);
         if apart || renamed || recounted {

@@ -1,9 +1,9 @@
 //! The line as its author writes it.
 
-use super::super::{AuthorId, Motion, Segment, TimeSignature, Timeline};
+use super::super::{AuthorId, Motion, Pace, Ramp, Segment, TimeSignature, Timeline};
 use super::course::{Course, SECOND, bounded_pace};
 use super::reading::Cycle;
-use crate::time::convert::f64_from_i64;
+use crate::time::convert::{f64_from_i64, i64_floor};
 use crate::time::{Beats, GridPosition, Tempo};
 
 /// Half a tick in quarter notes: a larger step of the position is a jump.
@@ -18,10 +18,11 @@ const BEND_SECONDS: f64 = 1.0;
 const BEND_SECONDS_MIN: f64 = 0.1;
 const BEND_SECONDS_PER_SECOND: f64 = 20.0;
 const SMALL_SECONDS: f64 = 200e-6;
-/// Loop wraps are published this long before they happen at the latest, and those of this long at once.
+/// Loop wraps are published this long before they happen at the latest (or, of short loops, when half of those
+/// known are over), and those of this long at once.
 const WRAP_LEAD_SECONDS: f64 = 2.0;
 const WRAP_HORIZON_SECONDS: f64 = 8.0;
-const WRAPS_MAX: usize = 8;
+const WRAPS_MAX: usize = 16;
 /// What ended longer ago is forgotten: longer than any sync delay.
 const HISTORY_SECONDS: f64 = 10.0;
 
@@ -36,8 +37,8 @@ pub(super) struct Script {
     epoch: u32,
     /// Where the last bend is over.
     settled: GridPosition,
-    /// The next loop wrap that is not in the line yet.
-    next_wrap: Option<GridPosition>,
+    /// When the loop wraps that are not in the line yet are to be written.
+    wraps_due: Option<GridPosition>,
     cycle: Option<Cycle>,
 }
 
@@ -51,7 +52,7 @@ impl Script {
             author,
             epoch: line.segments().iter().map(|segment| segment.epoch).max().unwrap_or(0),
             settled: last.at,
-            next_wrap: None,
+            wraps_due: None,
             cycle: None,
         }
     }
@@ -81,7 +82,7 @@ impl Script {
 
     /// Whether the loop of the DAW needs to be written before it wraps.
     pub(super) fn wraps_are_due(&self, cycle: Option<Cycle>, now: GridPosition) -> bool {
-        cycle != self.cycle || self.next_wrap.is_some_and(|at| at < now.plus_f64(WRAP_LEAD_SECONDS * SECOND))
+        cycle != self.cycle || self.wraps_due.is_some_and(|due| due <= now)
     }
 
     /// The line stands at `beats` from `at`.
@@ -90,7 +91,7 @@ impl Script {
         let moved =
             far || (self.line.place(at).motion == Motion::Stopped && beats != self.line.place(at).beats);
         let epoch = if moved { self.next_epoch() } else { self.line.active(at).epoch };
-        let pace = super::super::Pace::from_tempo(tempo);
+        let pace = Pace::from_tempo(tempo);
         self.write(Segment { beats, motion: Motion::Stopped, pace, tempo, epoch, ..Segment::stopped(at) });
         self.settled = at;
     }
@@ -125,10 +126,15 @@ impl Script {
         };
         let join = at.plus_f64(seconds * SECOND);
         let cut = self.line.active(at).cut_at(at);
-        let missing = course.quarters_at(join) - cut.beats.quarters();
+        // Parallel to the course but for what is to be made good, so that a ramp keeps its curve.
+        let frames = join.frames_since(cut.at);
+        let behind = course.quarters_at(cut.at) - cut.beats.quarters();
+        let correction = behind / frames;
+        let corrected = |at| bounded_pace(course.quarters_per_frame_at(at) + correction);
+        let ramp = || Ramp::new(corrected(join), u32::try_from(i64_floor(frames)).ok()?);
         let bend = Segment {
-            pace: bounded_pace(missing / join.frames_since(cut.at)),
-            ramp: None,
+            pace: corrected(cut.at),
+            ramp: if course.growth == 0.0 { None } else { ramp() },
             ..self.along(course, cut)
         };
         self.write(bend);
@@ -147,7 +153,7 @@ impl Script {
             self.forget_wraps(now);
         }
         self.cycle = cycle;
-        self.next_wrap = None;
+        self.wraps_due = None;
         if let (Some(cycle), Some(course)) = (cycle, course) {
             self.write_wraps(course, cycle, now);
         }
@@ -167,7 +173,8 @@ impl Script {
             }
             let Some(at) = self.line.when(end, from) else { return };
             if wrap >= WRAPS_MAX || at > horizon {
-                self.next_wrap = Some(at);
+                let frames = at.frames_since(now);
+                self.wraps_due = Some(now.plus_f64((frames / 2.0).max(frames - WRAP_LEAD_SECONDS * SECOND)));
                 return;
             }
             let epoch = self.next_epoch();
