@@ -19,6 +19,8 @@
 //!   so that everybody has heard of it, even if the first copies are lost.
 //! - *Merge* it with [`Timeline::merge`]: the later revision stays, in whatever order revisions arrive.
 //!
+//! A leading DAW's transport becomes a timeline in [`author`].
+//!
 //! Within an epoch the line is continuous. Starts, seeks, jumps and loop wraps open a new epoch, and only there
 //! may a beat come twice or never.
 

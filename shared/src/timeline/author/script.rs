@@ -119,7 +119,8 @@ impl Script {
             self.jump(course, at);
             return;
         }
-        let seconds = if error.abs() <= SMALL_SECONDS {
+        // A ramp is not known well enough to be met a second later.
+        let seconds = if error.abs() <= SMALL_SECONDS && course.growth == 0.0 {
             BEND_SECONDS
         } else {
             BEND_SECONDS_MIN.max(error.abs() * BEND_SECONDS_PER_SECOND)

@@ -140,7 +140,7 @@ fn constant_play_is_measured_once_and_then_rarely_told() {
             let learning = room.run(&mut daw, 10.0);
             assert!(learning.published <= 10, "{block} {learning:?}");
             assert!(learning.before_us <= 100.0, "{block} {learning:?}");
-            let steady = room.run(&mut daw, 60.0);
+            let steady = room.run(&mut daw, 600.0);
             assert!(steady.published <= 1 && steady.before_us <= 100.0, "{block} {steady:?}");
             let truth = drift;
             assert!((room.author.drift() - truth).abs() < 0.5e-6, "{}", room.author.drift());
@@ -202,7 +202,7 @@ fn a_ramp_is_followed_within_a_tenth_of_a_millisecond() {
             let ramp = move |seconds: f64| 120.0 + rate * (seconds - 10.0).clamp(0.0, 4.0);
             let (mut room, mut daw) = (Room::new(), Daw::new(block, ramp));
             room.run(&mut daw, 10.5);
-            let ramping = room.run(&mut daw, 2.5);
+            let ramping = room.run(&mut daw, 2.2);
             assert!(ramping.before_us <= 100.0, "{block} {rate} {ramping:?}");
             assert!(ramping.published <= 40, "{block} {rate} {ramping:?}");
             let ending = room.run(&mut daw, 3.0);
@@ -399,4 +399,31 @@ fn nothing_that_a_host_says_breaks_the_line() {
         }
     }
     assert!(room.line.revision() > 1_000);
+}
+
+#[test]
+fn a_tempo_that_sways_is_followed() {
+    let (mut room, mut daw) = (Room::new(), Daw::new(256, |seconds| 120.0 + 3.0 * (seconds * 3.0).sin()));
+    let swaying = room.run(&mut daw, 30.0);
+    assert!(swaying.before_us <= 60.0 && swaying.published <= 900, "{swaying:?}");
+}
+
+#[test]
+fn a_tempo_that_is_said_late_does_not_matter_once_two_strides_have_shown_it() {
+    let (mut room, mut daw) =
+        (Room::new(), Daw::new(256, |seconds| if seconds < 10.003 { 120.0 } else { 90.0 }));
+    let late = |frame: i64, reading: Reading| {
+        let bpm = if frame < 10 * 48_000 + 700 { 120.0 } else { 90.0 };
+        Reading { bpm, ..reading }
+    };
+    let outcome = room.run_with(&mut daw, 20.0, late);
+    assert!(outcome.wrong_blocks <= 4 && outcome.published <= 6, "{outcome:?}");
+}
+
+#[test]
+fn the_shortest_loops_are_told_a_few_times_a_second() {
+    let (mut room, mut daw) = (Room::new(), Daw::new(64, |_| 120.0));
+    daw.cycle = Cycle::new(0.0, 0.0625);
+    let looping = room.run(&mut daw, 30.0);
+    assert!(looping.published <= 8 * 30 && looping.wrong_blocks == 0, "{looping:?}");
 }
