@@ -90,9 +90,10 @@ const AUDIO_THREAD_IMPORTS: &[&str] = &[
 const SHARED_ORDER: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("clock", &["time"]),
-    ("wire", &["time"]),
+    ("timeline", &["time"]),
+    ("wire", &["time", "timeline"]),
     ("dsp", &["time"]),
-    ("midi", &["time"]),
+    ("midi", &["time", "timeline"]),
     ("jitter", &["time", "dsp"]),
     ("session", &["time", "clock", "wire"]),
     ("rtpmidi", &["time", "midi", "clock"]),
