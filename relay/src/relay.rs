@@ -15,10 +15,10 @@ use lockstep_shared::session::{
     RelayKey, RoomAccess, RoomSecret, Server, ServerCounters, ServerEvent, SessionId,
 };
 use lockstep_shared::time::{GridPosition, LocalTime};
-use lockstep_shared::wire::{Element, Elements, Gains, LeaveReason, Profile, Slot};
+use lockstep_shared::wire::{Element, Elements, Gains, Lead, LeaveReason, Profile, Slot};
 
 use crate::grid::Grid;
-use crate::room::{Presence, Room, RoomCounters, Send};
+use crate::room::{Presence, Room, RoomCounters, Send, Told};
 
 /// What one room allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,6 +263,7 @@ impl Relay {
 
     /// Carries what happened to sessions into the rooms.
     fn drain_events(&mut self, now: LocalTime) {
+        let grid = self.grid.position(now);
         let Self { server, rooms, room_of, events, stats, .. } = self;
         while let Some(event) = server.poll_event() {
             let session = match event {
@@ -281,6 +282,7 @@ impl Relay {
             let Some((name, room)) = rooms.get_mut(number) else { continue };
             let name = name.clone();
             let member = room.name_of(session).to_owned();
+            let mut timeline_changed = false;
             let roster_changed = match event {
                 ServerEvent::Joined { session, from, .. } => {
                     room.join(session);
@@ -295,7 +297,7 @@ impl Relay {
                     true
                 }
                 ServerEvent::Document { session, slot, bytes } => {
-                    match take_document(room, session, slot, &bytes) {
+                    match take_document(room, session, slot, &bytes, grid) {
                         Taken::Profile => {
                             if room.name_of(session) != member {
                                 let member = room.name_of(session).to_owned();
@@ -304,6 +306,10 @@ impl Relay {
                             true
                         }
                         Taken::Gains => false,
+                        Taken::Lead(told) => {
+                            timeline_changed = told == Told::Everybody;
+                            false
+                        }
                         Taken::Malformed => {
                             stats.documents_malformed += 1;
                             false
@@ -330,6 +336,12 @@ impl Relay {
                     true
                 }
             };
+            if timeline_changed || roster_changed {
+                let timeline = room.timeline();
+                for session in room.sessions() {
+                    server.publish(now, session, Slot::TIMELINE, &timeline);
+                }
+            }
             if roster_changed {
                 for (session, roster) in room.rosters() {
                     server.publish(now, session, Slot::ROSTER, &roster);
@@ -372,10 +384,11 @@ impl Relay {
 enum Taken {
     Profile,
     Gains,
+    Lead(Told),
     Malformed,
 }
 
-fn take_document(room: &mut Room, session: SessionId, slot: Slot, bytes: &[u8]) -> Taken {
+fn take_document(room: &mut Room, session: SessionId, slot: Slot, bytes: &[u8], grid: GridPosition) -> Taken {
     match slot {
         Slot::PROFILE => match Profile::decode(bytes) {
             Ok(profile) => {
@@ -389,6 +402,10 @@ fn take_document(room: &mut Room, session: SessionId, slot: Slot, bytes: &[u8]) 
                 room.set_gains(session, &gains);
                 Taken::Gains
             }
+            Err(_) => Taken::Malformed,
+        },
+        Slot::LEAD => match Lead::decode(bytes) {
+            Ok(wish) => Taken::Lead(room.set_lead(session, grid, wish)),
             Err(_) => Taken::Malformed,
         },
         _ => Taken::Malformed,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lockstep_shared::dsp::Gain;
 use lockstep_shared::session::SessionId;
 use lockstep_shared::time::CHUNK_FRAMES;
-use lockstep_shared::wire::{Channels, Format, Gains, Profile, StripId};
+use lockstep_shared::wire::{Channels, Format, Gains, Lead, Profile, StripId};
 
 /// A gain moves to its new value over one chunk.
 const GAIN_FRAMES: usize = CHUNK_FRAMES;
@@ -15,13 +15,15 @@ pub(super) struct Member {
     pub(super) session: SessionId,
     pub(super) is_present: bool,
     pub(super) profile: Profile,
+    /// What it last wanted of the room's musical time.
+    pub(super) lead: Option<Lead>,
     /// Where the member's mix differs from everybody else's.
     pub(super) gains: BTreeMap<StripId, Gain>,
 }
 
 impl Member {
     pub(super) fn new(session: SessionId) -> Self {
-        Self { session, is_present: true, profile: Profile::default(), gains: BTreeMap::new() }
+        Self { session, is_present: true, profile: Profile::default(), lead: None, gains: BTreeMap::new() }
     }
 
     pub(super) fn set_profile(&mut self, profile: Profile) {

@@ -4,6 +4,7 @@
 //! into the strip's window for the *mix* of those that asked for one ([`mixer`]). Both are pulled: the room notes
 //! what there is to send, and [`Room::next_send`] yields it listener by listener, so that nothing is queued.
 
+mod lead;
 mod member;
 mod mixer;
 mod strip;
@@ -14,10 +15,12 @@ use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::session::SessionId;
 use lockstep_shared::time::{Frames, GridPosition};
 use lockstep_shared::wire::{
-    Audio, AudioHead, DOCUMENT_BYTES_MAX, Element, Gains, MemberId, PLAIN_BYTES_MAX, PlayMode, Profile,
+    Audio, AudioHead, DOCUMENT_BYTES_MAX, Element, Gains, Lead, MemberId, PLAIN_BYTES_MAX, PlayMode, Profile,
     Roster, RosterMember, RosterStrip, StripId, Writer,
 };
 
+use lead::RoomLead;
+pub use lead::Told;
 use member::Member;
 use mixer::Mixer;
 use strip::{ROOM_WINDOW_CHUNKS, Strip};
@@ -46,6 +49,7 @@ pub struct Room {
     strips: BTreeMap<StripId, Strip>,
     next_member: u16,
     next_strip: u16,
+    lead: RoomLead,
     forward: Forward,
     mixer: Mixer,
     counters: RoomCounters,
@@ -82,6 +86,7 @@ impl Room {
             strips: BTreeMap::new(),
             next_member: 0,
             next_strip: 0,
+            lead: RoomLead::default(),
             forward: Forward {
                 bytes: Box::new([0; PLAIN_BYTES_MAX]),
                 length: 0,
@@ -128,6 +133,7 @@ impl Room {
     pub fn leave(&mut self, session: SessionId) {
         if let Some(id) = self.by_session.remove(&session) {
             self.members.remove(&id);
+            let _ = self.lead.leave(id);
             self.strips.retain(|_, strip| strip.member != id);
         }
     }
@@ -172,6 +178,26 @@ impl Room {
             let strips = &self.strips;
             member.gains.retain(|strip, gain| gain.target() != 1.0 || strips.contains_key(strip));
         }
+    }
+
+    /// What the member wants of the room's musical time.
+    pub fn set_lead(&mut self, session: SessionId, grid: GridPosition, wish: Lead) -> Told {
+        let Some(&id) = self.by_session.get(&session) else { return Told::Nobody };
+        let Some(member) = self.members.get_mut(&id) else { return Told::Nobody };
+        let told = self.lead.wish(id, member.lead.as_ref(), &wish, grid);
+        member.lead = Some(wish);
+        told
+    }
+
+    /// The room's musical time, as everybody is to have it.
+    #[must_use]
+    pub fn timeline(&self) -> Vec<u8> {
+        let mut buffer = vec![0; DOCUMENT_BYTES_MAX];
+        let mut out = Writer::new(&mut buffer);
+        // A full one is a fraction of the largest document.
+        let length = self.lead.document().encode(&mut out).map_or(0, |()| out.length());
+        buffer.truncate(length);
+        buffer
     }
 
     /// Takes the audio of one opened datagram: forwards it, and keeps it for the mix.
