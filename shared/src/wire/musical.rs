@@ -275,6 +275,7 @@ fn ramp(pace_femto: i64, bytes: &mut Reader<'_>) -> Result<Ramp, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timeline::author::{Author, Cycle, Reading};
     use crate::wire::{DOCUMENT_BYTES_MAX, PLAIN_BYTES_MAX};
     use proptest::prelude::*;
 
@@ -353,6 +354,35 @@ mod tests {
                 let place = document.timeline.place(GridPosition::from_raw(i64::MAX));
                 let _ = document.timeline.when(place.beats, GridPosition::from_raw(i64::MIN));
                 let _ = document.timeline.next_bar(GridPosition::default());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_an_author_writes_is_sent_in_one_part_and_read(
+            blocks in prop::collection::vec((0..5_000_u16, any::<bool>(), -9e8..9e8, 0.0..1_001.0, 0.0..9.0), 1..60),
+        ) {
+            let mut author = Author::new(AuthorId(1), &Timeline::default());
+            let mut start = GridPosition::default();
+            for (frames, plays, quarters, bpm, length) in blocks {
+                start = start.plus_f64(frames.into());
+                let reading = Reading {
+                    start,
+                    frames: frames.into(),
+                    quarters: Some(quarters),
+                    bpm,
+                    motion: if plays { Motion::Playing } else { Motion::Stopped },
+                    signature: TimeSignature::new(7, 8),
+                    bar_start: Some(quarters),
+                    cycle: Cycle::new(quarters - 1.0, quarters + length),
+                };
+                let Some(timeline) = author.observe(&reading) else { continue };
+                let mut buffer = [0; PLAIN_BYTES_MAX];
+                let document = RoomTimeline { leader: None, timeline };
+                let mut out = Writer::new(&mut buffer);
+                document.encode(&mut out).unwrap();
+                prop_assert_eq!(RoomTimeline::decode(out.written()), Ok(document));
             }
         }
     }

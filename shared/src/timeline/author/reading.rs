@@ -31,8 +31,9 @@ pub struct Cycle {
     end: f64,
 }
 
-/// Positions farther from zero, in quarter notes, are nonsense: 15 years at 120 BPM.
-const QUARTERS_MAX: f64 = 1e9;
+/// Positions farther from zero, in quarter notes, are nonsense: 14 years at 120 BPM, and a tenth less than what the
+/// wire takes, so that a line that runs on from there is still sent.
+const QUARTERS_MAX: f64 = 9e8;
 
 impl Cycle {
     /// The shortest loop, in quarter notes: a tick.
