@@ -11,7 +11,7 @@ use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, FloatRange, Par
 use nice_plug::util;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Controls, RoomMode};
+use crate::engine::{Controls, GridUnit, Role, RoomMode, SyncMode};
 use crate::instance::{Instance, Settings};
 
 /// The longest Sync Delay.
@@ -48,6 +48,15 @@ pub(crate) struct Parameters {
     /// What to ask the relay for.
     #[id = "room_mode"]
     pub(crate) room_mode: EnumParam<RoomModeChoice>,
+    /// How remote strips lie against the host's beats.
+    #[id = "sync_mode"]
+    pub(crate) sync_mode: EnumParam<SyncModeChoice>,
+    /// The unit of the Grid mode.
+    #[id = "grid_unit"]
+    pub(crate) grid_unit: EnumParam<GridUnitChoice>,
+    /// What the host's transport is to the room's musical time.
+    #[id = "role"]
+    pub(crate) role: EnumParam<RoleChoice>,
     /// The track as if the plugin were not there: the dry input at 0 dB on the main output, silence on every other
     /// output, silence to the room. The member stays in the room, so switching back is instant.
     #[id = "bypass"]
@@ -68,6 +77,63 @@ pub(crate) enum RoomModeChoice {
     #[id = "mix"]
     #[name = "Mix"]
     Mix,
+}
+
+/// [`SyncMode`] as a host shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum SyncModeChoice {
+    #[id = "tight"]
+    #[name = "Tight"]
+    Tight,
+    #[id = "room"]
+    #[name = "Room"]
+    Room,
+    #[id = "grid"]
+    #[name = "Grid"]
+    Grid,
+}
+
+/// [`GridUnit`] as a host shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum GridUnitChoice {
+    #[id = "smallest"]
+    #[name = "Smallest that fits"]
+    Smallest,
+    #[id = "1_16"]
+    #[name = "1/16"]
+    Sixteenth,
+    #[id = "1_8"]
+    #[name = "1/8"]
+    Eighth,
+    #[id = "1_4"]
+    #[name = "1/4"]
+    Quarter,
+    #[id = "1_2"]
+    #[name = "1/2"]
+    Half,
+    #[id = "1_bar"]
+    #[name = "1 bar"]
+    Bar,
+    #[id = "2_bars"]
+    #[name = "2 bars"]
+    TwoBars,
+    #[id = "4_bars"]
+    #[name = "4 bars"]
+    FourBars,
+}
+
+/// [`Role`] as a host shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum RoleChoice {
+    #[id = "off"]
+    #[name = "Off"]
+    Off,
+    #[id = "lead"]
+    #[name = "Lead"]
+    Lead,
+    #[id = "follow"]
+    #[name = "Follow"]
+    Follow,
 }
 
 /// The settings as a project holds them. What is missing keeps its default; what is unknown is passed over.
@@ -99,6 +165,9 @@ impl Parameters {
             mute_send: BoolParam::new("Mute Send", false),
             mute_receive: BoolParam::new("Mute Receive", false),
             room_mode: EnumParam::new("Room Mode", RoomModeChoice::Auto),
+            sync_mode: EnumParam::new("Sync Mode", SyncModeChoice::Tight),
+            grid_unit: EnumParam::new("Grid Unit", GridUnitChoice::Smallest),
+            role: EnumParam::new("Transport Role", RoleChoice::Off),
             bypass: BoolParam::new("Bypass", false).make_bypass(),
             settings: SavedSettingsOf(instance),
         }
@@ -116,6 +185,12 @@ impl Parameters {
             mute_send: self.mute_send.value(),
             mute_receive: self.mute_receive.value(),
             room_mode: self.room_mode.value().into(),
+            sync_mode: match self.sync_mode.value() {
+                SyncModeChoice::Tight => SyncMode::Tight,
+                SyncModeChoice::Room => SyncMode::Room,
+                SyncModeChoice::Grid => SyncMode::Grid(self.grid_unit.value().into()),
+            },
+            role: self.role.value().into(),
         };
         if self.bypass.value() { bypassed(controls) } else { controls }
     }
@@ -127,6 +202,31 @@ impl From<RoomModeChoice> for RoomMode {
             RoomModeChoice::Auto => Self::Auto,
             RoomModeChoice::Stems => Self::Stems,
             RoomModeChoice::Mix => Self::Mix,
+        }
+    }
+}
+
+impl From<GridUnitChoice> for GridUnit {
+    fn from(choice: GridUnitChoice) -> Self {
+        match choice {
+            GridUnitChoice::Smallest => Self::Smallest,
+            GridUnitChoice::Sixteenth => Self::Sixteenth,
+            GridUnitChoice::Eighth => Self::Eighth,
+            GridUnitChoice::Quarter => Self::Quarter,
+            GridUnitChoice::Half => Self::Half,
+            GridUnitChoice::Bar => Self::Bar,
+            GridUnitChoice::TwoBars => Self::TwoBars,
+            GridUnitChoice::FourBars => Self::FourBars,
+        }
+    }
+}
+
+impl From<RoleChoice> for Role {
+    fn from(choice: RoleChoice) -> Self {
+        match choice {
+            RoleChoice::Off => Self::Off,
+            RoleChoice::Lead => Self::Lead,
+            RoleChoice::Follow => Self::Follow,
         }
     }
 }
@@ -225,6 +325,9 @@ mod tests {
                 "mute_send",
                 "mute_receive",
                 "room_mode",
+                "sync_mode",
+                "grid_unit",
+                "role",
                 "bypass"
             ]
         );
@@ -243,6 +346,8 @@ mod tests {
                 mute_send: false,
                 mute_receive: false,
                 room_mode: RoomMode::Auto,
+                sync_mode: SyncMode::Tight,
+                role: Role::Off,
             }
         );
     }

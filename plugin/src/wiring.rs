@@ -3,6 +3,7 @@
 //! | what | from -> to | kind | capacity | when full / empty |
 //! |---|---|---|---|---|
 //! | captured chunks | audio -> link | `rtrb` of fixed arrays | [`CAPTURED_CHUNKS`] | drop newest, count |
+//! | transport readings | audio -> link | `rtrb` | [`READINGS`] | drop newest: the next says it again |
 //! | received chunks | link -> audio | `rtrb` of fixed arrays | [`RECEIVED_CHUNKS`] | drop newest, count / conceal |
 //! | orders (maps, lanes) | link -> audio | `rtrb` | [`ORDERS`] | link keeps it and tries again |
 //! | retired lanes | audio -> link | `rtrb` | [`RETIRED`] | audio keeps the lane, silent |
@@ -19,14 +20,17 @@ use atomic_float::{AtomicF32, AtomicF64};
 use lockstep_shared::clock::{HostPace, RoomMap};
 use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp};
+use lockstep_shared::timeline::author::Reading;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::engine::{Lane, RoomMode};
+use crate::engine::{Lane, Role, RoomMode};
 
 /// Chunks on the way out: the longest block of 4,096 frames at 44.1 kHz is 70 chunks, three times over.
 const CAPTURED_CHUNKS: usize = 256;
 /// Chunks on the way in: 16 strips through a block of 4,096 frames.
 const RECEIVED_CHUNKS: usize = 1_536;
+/// Readings of the transport: 50 ms of the shortest blocks.
+const READINGS: usize = 256;
 /// Orders: two for every lane and a second of clock maps.
 const ORDERS: usize = 160;
 const RETIRED: usize = 2 * LANES;
@@ -64,6 +68,8 @@ pub struct ReceivedChunk {
     pub frames: ChunkFrames,
     /// When its datagram came.
     pub arrived: LocalTime,
+    /// Where its sender's song was at its first frame, if the datagram says so of this chunk.
+    pub stamp: Option<MusicalStamp>,
 }
 
 /// What the link tells the engine.
@@ -77,6 +83,8 @@ pub enum Order {
     Open(LaneNumber, Box<Lane>),
     /// Fade the lane out and hand it back.
     Close(LaneNumber),
+    /// The delay that everybody in the room plays at in the Room mode, in grid frames.
+    RoomDelay(f64),
 }
 
 /// Values that are read and written by several threads, each meaningful by itself.
@@ -103,6 +111,7 @@ pub struct Gauges {
     /// Blocks processed.
     pub blocks: AtomicU64,
     wish: AtomicU8,
+    role: AtomicU8,
     mute_receive: AtomicBool,
     runs_ahead: AtomicBool,
 }
@@ -114,6 +123,10 @@ pub struct LaneGauges {
     pub peak: AtomicF32,
     /// From the sender's input to this output; NaN while it does not play.
     pub delay_ms: AtomicF64,
+    /// The least delay that the network and the blocks allow; NaN while it does not play.
+    pub least_ms: AtomicF64,
+    /// How far the beats that meet here are from where they should be, late above zero; NaN while none are compared.
+    pub beat_error_ms: AtomicF64,
     /// Chunks played.
     pub present: AtomicU64,
     /// Chunks concealed.
@@ -141,6 +154,27 @@ impl Gauges {
             1 => RoomMode::Stems,
             2 => RoomMode::Mix,
             _ => RoomMode::Auto,
+        }
+    }
+
+    /// What its DAW is to the room's musical time.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn set_role(&self, role: Role) {
+        let code = match role {
+            Role::Off => 0,
+            Role::Lead => 1,
+            Role::Follow => 2,
+        };
+        self.role.store(code, Ordering::Relaxed);
+    }
+
+    /// What its DAW is to the room's musical time.
+    pub fn role(&self) -> Role {
+        match self.role.load(Ordering::Relaxed) {
+            1 => Role::Lead,
+            2 => Role::Follow,
+            _ => Role::Off,
         }
     }
 
@@ -174,6 +208,8 @@ impl Gauges {
 pub struct AudioEnd {
     /// What was captured.
     pub captured: Producer<CapturedChunk>,
+    /// What the host says of its transport.
+    pub readings: Producer<Reading>,
     /// What arrived.
     pub received: Consumer<ReceivedChunk>,
     /// What the link says.
@@ -189,6 +225,8 @@ pub struct AudioEnd {
 pub struct LinkEnd {
     /// What was captured.
     pub captured: Consumer<CapturedChunk>,
+    /// What the host says of its transport.
+    pub readings: Consumer<Reading>,
     /// What arrived.
     pub received: Producer<ReceivedChunk>,
     /// What the link says.
@@ -203,16 +241,20 @@ pub struct LinkEnd {
 #[must_use]
 pub fn wire() -> (AudioEnd, LinkEnd) {
     let (captured_in, captured_out) = RingBuffer::new(CAPTURED_CHUNKS);
+    let (readings_in, readings_out) = RingBuffer::new(READINGS);
     let (received_in, received_out) = RingBuffer::new(RECEIVED_CHUNKS);
     let (orders_in, orders_out) = RingBuffer::new(ORDERS);
     let (retired_in, retired_out) = RingBuffer::new(RETIRED);
     let gauges = Arc::new(Gauges::default());
     gauges.drift_ppm.store(f64::NAN, Ordering::Relaxed);
     for lane in &gauges.lanes {
-        lane.delay_ms.store(f64::NAN, Ordering::Relaxed);
+        for shown in [&lane.delay_ms, &lane.least_ms, &lane.beat_error_ms] {
+            shown.store(f64::NAN, Ordering::Relaxed);
+        }
     }
     let audio = AudioEnd {
         captured: captured_in,
+        readings: readings_in,
         received: received_out,
         orders: orders_out,
         retired: retired_in,
@@ -220,6 +262,7 @@ pub fn wire() -> (AudioEnd, LinkEnd) {
     };
     let link = LinkEnd {
         captured: captured_out,
+        readings: readings_out,
         received: received_in,
         orders: orders_in,
         retired: retired_out,

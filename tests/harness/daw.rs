@@ -1,6 +1,6 @@
 //! Hosts as they are: which block comes next, what is in it, and when it comes.
 
-use lockstep_plugin::engine::{Controls, HostTransport, RoomMode};
+use lockstep_plugin::engine::{Controls, HostTransport, Role, RoomMode, SyncMode};
 use lockstep_shared::time::{DeviceFrame, SampleRate, Span};
 
 use crate::clock::Crystal;
@@ -85,5 +85,7 @@ pub const fn open_controls(room_mode: RoomMode) -> Controls {
         mute_send: false,
         mute_receive: false,
         room_mode,
+        sync_mode: SyncMode::Tight,
+        role: Role::Off,
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::Segment;
-use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::dsp::{Gain, Sinc};
 use lockstep_shared::jitter::{ChunkWindow, Insertion, JitterTarget, Move, ReadPointer};
+use lockstep_shared::sync::{Sight, StampRing, SyncDelay, SyncMode};
+use lockstep_shared::time::GridPosition;
 use lockstep_shared::time::convert::f64_from_usize;
-use lockstep_shared::time::{ChunkIndex, GridPosition};
 
-use crate::wiring::LaneGauges;
+use super::transport::Song;
+use crate::wiring::{LaneGauges, ReceivedChunk};
 
 /// Chunks that are watched before the strip is played: 43 ms tell how late it comes.
 const WATCH_CHUNKS: u32 = 32;
@@ -26,6 +27,8 @@ const MARGIN_OF_BLOCK: f64 = 1.0 / 16.0;
 const CHUNK: f64 = 64.0;
 const SHORT_FRAMES: f64 = 16.0;
 const STEP_FRAMES: f64 = 8.0;
+/// Room in the window for what arrives before it is due: a quarter of a second.
+const AHEAD_FRAMES: f64 = 12_000.0;
 /// Output frames over which a lane fades in or out.
 const FADE_OUTPUT_FRAMES: usize = 480;
 /// Frames of a piece that is read at once.
@@ -44,8 +47,34 @@ pub struct Lane {
     stage: Stage,
     /// The part of the last chunks that came too late to be played.
     late_share: f64,
+    /// The delay that the network and the blocks ask for, with its margin: what it is now, held against small changes.
+    least_frames: f64,
+    stamps: StampRing,
+    sync: SyncDelay,
     /// The delay last commanded: the automatic part and the user's, in grid frames.
     commanded: [f64; 2],
+}
+
+/// What the instance wants of every lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) mode: SyncMode,
+    /// The user's part of the delay, in grid frames.
+    pub(super) user_frames: f64,
+    pub(super) song: Song,
+    /// The delay of everybody in the Room mode, if the room has said it.
+    pub(super) room_frames: Option<f64>,
+}
+
+/// A lane's delays, in grid frames.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delays {
+    /// From the sender's input to this output.
+    pub(super) in_force_frames: f64,
+    /// The least that the network and the blocks allow.
+    pub(super) least_frames: f64,
+    /// How late the beats that meet here are, where any are compared.
+    pub(super) beat_error_frames: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +99,9 @@ impl Lane {
             fade: Gain::new(0.0),
             stage: Stage::Watching(0),
             late_share: 0.0,
+            least_frames: 0.0,
+            stamps: StampRing::new(),
+            sync: SyncDelay::default(),
             commanded: [0.0; 2],
         }
     }
@@ -78,12 +110,15 @@ impl Lane {
     /// that can hear it.
     pub(super) fn insert(
         &mut self,
-        index: ChunkIndex,
-        frames: &ChunkFrames,
+        chunk: &ReceivedChunk,
         arrived: GridPosition,
         now: &Segment,
         gauges: &LaneGauges,
     ) {
+        let ReceivedChunk { index, ref frames, stamp, .. } = *chunk;
+        if let Some(stamp) = stamp {
+            self.stamps.insert(index, stamp);
+        }
         if self.window.holds(index) {
             return;
         }
@@ -125,48 +160,75 @@ impl Lane {
         matches!(self.stage, Stage::Playing | Stage::Closing)
     }
 
-    /// The delay in force, in grid frames.
-    pub(super) fn delay_frames(&self) -> f64 {
-        self.pointer.delay_frames()
+    /// The delays as they are now.
+    pub(super) fn delays(&self) -> Delays {
+        let in_force_frames = self.pointer.delay_frames();
+        let automatic_frames = in_force_frames - self.commanded[1];
+        let beat_error_frames = self.sync.right_frames().map(|right| automatic_frames - right);
+        Delays { in_force_frames, least_frames: self.least_frames, beat_error_frames }
     }
 
-    /// Moves the delay to the automatic one and `user_frames` beyond it.
+    /// Moves the delay to the automatic one and the user's part beyond it.
     ///
     /// Real-time: yes. Bound: constant.
-    pub(super) fn steer(&mut self, block: &Segment, user_frames: f64) {
-        // Whole frames: while the clocks agree exactly, what is heard is what was sent, bit for bit.
+    pub(super) fn steer(&mut self, block: &Segment, wanted: &Wanted) {
+        self.least_frames = self.least(block);
+        let steering = self.sync.steer(&self.sight(block, wanted));
+        let delays = [steering.delay_frames, wanted.user_frames.round()];
+        match self.stage {
+            Stage::Watching(seen) if seen >= WATCH_CHUNKS => {
+                self.stage = Stage::Playing;
+                self.fade.set(1.0, FADE_OUTPUT_FRAMES);
+                self.pointer.command(delays[0] + delays[1], Move::Start);
+                self.commanded = delays;
+            }
+            Stage::Playing => {
+                let is_small = (delays[0] - self.commanded[0]).abs() < FADE_FROM_FRAMES && !steering.at_once;
+                // A glide takes a second for each millisecond: too long where every chunk until then is a gap.
+                let is_rising = delays[0] + delays[1] > self.pointer.delay_frames();
+                let is_urgent = is_rising && self.late_share > LATE_SHARE_URGENT;
+                let is_gliding = is_small && delays[1] == self.commanded[1] && !is_urgent;
+                if delays != self.commanded || is_urgent {
+                    let way = if is_gliding { Move::Glide } else { Move::Fade };
+                    self.pointer.command(delays[0] + delays[1], way);
+                    self.commanded = delays;
+                }
+            }
+            Stage::Watching(_) | Stage::Closing => {}
+        }
+    }
+
+    /// What the network and the blocks ask for, and a margin. Whole frames: while the clocks agree exactly, what is heard
+    /// is what was sent, bit for bit.
+    fn least(&self, block: &Segment) -> f64 {
         let needed = self.needed_frames(block);
         let frames = block.frames.f64();
         // Of blocks shorter than a chunk one more may pass before a chunk is seen.
         let of_block = if frames < CHUNK { frames.min(SHORT_FRAMES) } else { frames * MARGIN_OF_BLOCK };
         let margin = MARGIN_FRAMES + of_block;
-        let spare = self.commanded[0] - needed;
-        let automatic = if self.stage == Stage::Playing && (0.0..margin + WORTH_FRAMES).contains(&spare) {
-            self.commanded[0]
+        let spare = self.least_frames - needed;
+        if self.stage == Stage::Playing && (0.0..margin + WORTH_FRAMES).contains(&spare) {
+            self.least_frames
         } else {
             ((needed + margin) / STEP_FRAMES).ceil() * STEP_FRAMES
-        };
-        let wanted = [automatic, user_frames.round()];
-        match self.stage {
-            Stage::Watching(seen) if seen >= WATCH_CHUNKS => {
-                self.stage = Stage::Playing;
-                self.fade.set(1.0, FADE_OUTPUT_FRAMES);
-                self.pointer.command(wanted[0] + wanted[1], Move::Start);
-                self.commanded = wanted;
-            }
-            Stage::Playing => {
-                let is_small = (wanted[0] - self.commanded[0]).abs() < FADE_FROM_FRAMES;
-                // A glide takes a second for each millisecond: too long where every chunk until then is a gap.
-                let is_rising = wanted[0] + wanted[1] > self.pointer.delay_frames();
-                let is_urgent = is_rising && self.late_share > LATE_SHARE_URGENT;
-                let is_gliding = is_small && wanted[1] == self.commanded[1] && !is_urgent;
-                if wanted != self.commanded || is_urgent {
-                    let way = if is_gliding { Move::Glide } else { Move::Fade };
-                    self.pointer.command(wanted[0] + wanted[1], way);
-                    self.commanded = wanted;
-                }
-            }
-            Stage::Watching(_) | Stage::Closing => {}
+        }
+    }
+
+    /// What is seen of the beats at the block's first frame.
+    fn sight(&self, block: &Segment, wanted: &Wanted) -> Sight {
+        let heard = block.first.plus_f64(-self.sync.delay_frames().unwrap_or(self.least_frames));
+        let window_frames = CHUNK * f64_from_usize(self.window.capacity());
+        Sight {
+            mode: wanted.mode,
+            at: block.first,
+            block_frames: block.frames.f64() * block.step,
+            local: wanted.song.line,
+            remote: self.stamps.line_at(heard),
+            bar_quarters: wanted.song.bar_quarters,
+            least_frames: self.least_frames,
+            room_frames: wanted.room_frames,
+            // What has yet to be read, and what still arrives while it waits.
+            longest_frames: (window_frames - AHEAD_FRAMES - wanted.user_frames).max(self.least_frames),
         }
     }
 

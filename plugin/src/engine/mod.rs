@@ -6,13 +6,16 @@ mod lane;
 mod playback;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::{Alignment, Callback, DeviceClock, RoomMap, Segment};
 use lockstep_shared::dsp::{Gain, Sinc};
+pub use lockstep_shared::sync::{GridUnit, SyncMode};
 use lockstep_shared::time::convert::{i64_from_usize, i64_round};
 use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, LocalTime, SampleRate};
+pub use lockstep_shared::wire::Role;
 
 use self::capture::Capture;
 pub use self::lane::Lane;
@@ -57,6 +60,10 @@ pub struct HostTransport {
     pub position_quarters: Option<f64>,
     /// Time signature, numerator and denominator.
     pub time_signature: Option<(u16, u16)>,
+    /// Position of the last bar line in quarter notes.
+    pub bar_start_quarters: Option<f64>,
+    /// The loop in quarter notes, while it is on.
+    pub loop_quarters: Option<(f64, f64)>,
 }
 
 /// Which sound of the others a member asks the relay for (D5).
@@ -88,6 +95,10 @@ pub struct Controls {
     pub mute_receive: bool,
     /// What to ask the relay for.
     pub room_mode: RoomMode,
+    /// How remote strips lie against the host's beats.
+    pub sync_mode: SyncMode,
+    /// What the host's transport is to the room's musical time.
+    pub role: Role,
 }
 
 /// One block's buffers. All slices have the block's length; `main` holds the input on entry and the output on
@@ -171,7 +182,10 @@ impl Engine {
         monitor_gain.apply([&mut **left, &mut **right]);
         self.playback.take(&mut self.end, segment.as_ref(), self.room.as_ref());
         if let Some(segment) = segment {
-            self.playback.play(&segment, block, controls, &self.end.gauges);
+            let song = transport::song(transport, &segment, self.setup.sample_rate);
+            self.playback.play(&segment, block, controls, &song, &self.end.gauges);
+            // A link that is behind misses readings, and the next one says the same.
+            let _ = self.end.readings.push(transport::reading(transport, &segment));
         }
         self.playback.retire(&mut self.end.retired);
         self.show(controls, segment.as_ref());
@@ -197,6 +211,7 @@ impl Engine {
                 }
                 Order::Open(number, lane) => self.playback.open(number, lane),
                 Order::Close(number) => self.playback.close(number),
+                Order::RoomDelay(frames) => self.playback.set_room_delay(frames),
             }
         }
     }
@@ -233,6 +248,7 @@ impl Engine {
         gauges.blocks.fetch_add(1, Ordering::Relaxed);
         gauges.sync_delay_ms.store(controls.sync_delay_ms, Ordering::Relaxed);
         gauges.set_wish(controls.room_mode);
+        gauges.set_role(controls.role);
         gauges.set_mute_receive(controls.mute_receive);
         gauges.set_pace(self.device.pace());
         if let (Some(segment), Some(room)) = (segment, &self.room) {

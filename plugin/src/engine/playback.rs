@@ -8,7 +8,8 @@ use lockstep_shared::time::convert::{f64_from_usize, i64_from_usize};
 use lockstep_shared::time::{Frames, GRID_RATE};
 use rtrb::Producer;
 
-use super::lane::{Lane, PIECE_FRAMES};
+use super::lane::{Lane, PIECE_FRAMES, Wanted};
+use super::transport::Song;
 use super::{Block, Controls, GAIN_FRAMES, peak_of};
 use crate::wiring::{AudioEnd, Gauges, LANES, LaneNumber};
 
@@ -18,6 +19,8 @@ pub(super) struct Playback {
     /// Lanes that fade out while another may already play in their place.
     closing: [Option<Box<Lane>>; LANES],
     receive_gain: Gain,
+    /// The delay of everybody in the Room mode, in grid frames; none until the room has said it.
+    room_delay_frames: Option<f64>,
 }
 
 impl Playback {
@@ -26,7 +29,12 @@ impl Playback {
             lanes: [const { None }; LANES],
             closing: [const { None }; LANES],
             receive_gain: Gain::new(1.0),
+            room_delay_frames: None,
         }
+    }
+
+    pub(super) const fn set_room_delay(&mut self, frames: f64) {
+        self.room_delay_frames = Some(frames);
     }
 
     pub(super) fn open(&mut self, number: LaneNumber, lane: Box<Lane>) {
@@ -65,7 +73,7 @@ impl Playback {
             let (Some(segment), Some(room)) = (segment, room) else { continue };
             let lane = self.lanes.get_mut(chunk.lane.0).and_then(Option::as_deref_mut);
             if let (Some(lane), Some(gauges)) = (lane, end.gauges.lanes.get(chunk.lane.0)) {
-                lane.insert(chunk.index, &chunk.frames, room.grid(chunk.arrived), segment, gauges);
+                lane.insert(&chunk, room.grid(chunk.arrived), segment, gauges);
             }
         }
     }
@@ -78,17 +86,24 @@ impl Playback {
         segment: &Segment,
         block: &mut Block<'_>,
         controls: &Controls,
+        song: &Song,
         gauges: &Gauges,
     ) {
         let user_frames =
             f64::from(controls.sync_delay_ms.clamp(0.0, 5_000.0)) * f64::from(GRID_RATE) / 1_000.0;
+        let room_frames = self.room_delay_frames;
+        let wanted = Wanted { mode: controls.sync_mode, user_frames, song: *song, room_frames };
         for (lane, shown) in self.lanes.iter_mut().zip(&gauges.lanes) {
-            let delay = lane.as_deref_mut().map(|lane| {
-                lane.steer(segment, user_frames);
-                if lane.plays() { lane.delay_frames() } else { f64::NAN }
+            let delays = lane.as_deref_mut().and_then(|lane| {
+                lane.steer(segment, &wanted);
+                lane.plays().then(|| lane.delays())
             });
-            let delay_ms = delay.unwrap_or(f64::NAN) * 1_000.0 / f64::from(GRID_RATE);
-            shown.delay_ms.store(delay_ms, Ordering::Relaxed);
+            let ms = |frames: Option<f64>| frames.unwrap_or(f64::NAN) * 1_000.0 / f64::from(GRID_RATE);
+            shown.delay_ms.store(ms(delays.map(|delays| delays.in_force_frames)), Ordering::Relaxed);
+            shown.least_ms.store(ms(delays.map(|delays| delays.least_frames)), Ordering::Relaxed);
+            shown
+                .beat_error_ms
+                .store(ms(delays.and_then(|delays| delays.beat_error_frames)), Ordering::Relaxed);
         }
         let gain = if controls.mute_receive { 0.0 } else { controls.receive_gain };
         self.receive_gain.set(gain, GAIN_FRAMES);

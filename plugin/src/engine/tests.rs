@@ -33,6 +33,8 @@ impl Rig {
                 mute_send: false,
                 mute_receive: false,
                 room_mode: RoomMode::Stems,
+                sync_mode: SyncMode::Tight,
+                role: Role::Off,
             },
         }
     }

@@ -269,6 +269,8 @@ impl Position {
             tempo_bpm: transport.tempo,
             position_quarters: transport.pos_beats().map(|beats| beats + correction),
             time_signature: time_signature(transport),
+            bar_start_quarters: transport.bar_start_pos_beats(),
+            loop_quarters: transport.loop_range_beats(),
         }
     }
 

@@ -175,7 +175,8 @@ impl Link {
         let mut frames = SILENT_CHUNK;
         for (number, index) in (0..audio.head.chunks.count()).zip(first.0..) {
             audio.chunk_into(number, &mut frames);
-            port.push(lane, ChunkIndex(index), &frames, now);
+            let stamp = audio.head.stamp.filter(|_| number == 0);
+            port.push(lane, ChunkIndex(index), &frames, now, stamp);
         }
     }
 

@@ -166,8 +166,9 @@ impl Port {
         index: ChunkIndex,
         frames: &ChunkFrames,
         arrived: LocalTime,
+        stamp: Option<MusicalStamp>,
     ) {
-        if self.end.received.push(ReceivedChunk { lane, index, frames: *frames, arrived }).is_err() {
+        if self.end.received.push(ReceivedChunk { lane, index, frames: *frames, arrived, stamp }).is_err() {
             self.end.gauges.received_dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -58,8 +58,9 @@ impl RoomLead {
         }
         if self.leader == Some(member)
             && let Some(proposal) = &wish.proposal
-            && self.adopt(member, proposal, now)
+            && before.and_then(|before| before.proposal.as_ref()) != Some(proposal)
         {
+            self.adopt(member, proposal, now);
             told = Told::Everybody;
         }
         told
@@ -80,18 +81,13 @@ impl RoomLead {
         RoomTimeline { leader: self.leader, timeline: self.line.unwrap_or_else(stands) }
     }
 
-    /// Makes the leader's line the room's, one revision on from whatever was. A line that was proposed before the room's
-    /// last one is old news.
-    fn adopt(&mut self, member: MemberId, proposal: &Timeline, now: GridPosition) -> bool {
-        let author = AuthorId(member.0);
-        let stamped = proposal.stamped(proposal.revision(), author);
-        if self.line.as_ref().is_some_and(|line| !stamped.supersedes(line)) {
-            return false;
-        }
-        let mut line = stamped;
+    /// Makes the leader's line the room's, one revision on from whatever was: documents arrive in order, so the last
+    /// proposal is the newest, and a member that numbers its own at will cannot hold up the next leader's.
+    fn adopt(&mut self, member: MemberId, proposal: &Timeline, now: GridPosition) {
+        let revision = self.line.map_or(0, |line| line.revision());
+        let mut line = proposal.stamped(revision.saturating_add(1), AuthorId(member.0));
         line.prune(now.plus_f64(-KEEP_FRAMES));
         self.line = Some(line);
-        true
     }
 }
 
@@ -150,21 +146,18 @@ mod tests {
     }
 
     #[test]
-    fn only_the_leaders_line_counts_and_only_a_newer_one() {
+    fn only_the_leaders_line_counts_and_each_of_its_lines_once() {
         let mut lead = RoomLead::default();
-        let first = Timeline::new(Segment::stopped(GridPosition::default())).stamped(5, AuthorId(ADA.0));
-        lead.wish(ADA, None, &Lead { proposal: Some(first), ..wish(Role::Lead, 0) }, now());
-        let foreign = first.stamped(9, AuthorId(BEN.0));
-        lead.wish(BEN, None, &Lead { proposal: Some(foreign), ..wish(Role::Lead, 0) }, now());
-        assert_eq!(lead.document().timeline.revision(), 5);
-        let older = first.stamped(4, AuthorId(ADA.0));
-        let told = lead.wish(
-            ADA,
-            Some(&wish(Role::Lead, 0)),
-            &Lead { proposal: Some(older), ..wish(Role::Lead, 0) },
-            now(),
-        );
-        assert_eq!(told, Told::Nobody);
-        assert_eq!(lead.document().timeline.revision(), 5);
+        let stopped = Timeline::new(Segment::stopped(GridPosition::default()));
+        let first =
+            Lead { proposal: Some(stopped.stamped(u32::MAX, AuthorId(ADA.0))), ..wish(Role::Lead, 0) };
+        assert_eq!(lead.wish(ADA, None, &first, now()), Told::Everybody);
+        let foreign = Lead { proposal: Some(stopped.stamped(9, AuthorId(BEN.0))), ..wish(Role::Lead, 0) };
+        assert_eq!(lead.wish(BEN, None, &foreign, now()), Told::Nobody);
+        assert_eq!(lead.wish(ADA, Some(&first), &first, now()), Told::Nobody);
+        assert_eq!(lead.document().timeline.revision(), 1);
+        let taken = Lead { take: 1, ..foreign };
+        assert_eq!(lead.wish(BEN, Some(&foreign), &taken, now()), Told::Everybody);
+        assert_eq!(lead.document().leader, Some(BEN));
     }
 }

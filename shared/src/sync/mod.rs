@@ -13,7 +13,11 @@
 //! The least delay is a lower bound in all three, so the jitter target and the sync delay never fight over it.
 
 mod delay;
+#[cfg(test)]
+mod delay_tests;
+mod stamps;
 mod unit;
 
 pub use delay::{BeatLine, Sight, Steering, SyncDelay, SyncState};
+pub use stamps::StampRing;
 pub use unit::{GridUnit, SyncMode};

@@ -55,6 +55,7 @@ pub fn engine_figures() -> Vec<Figure> {
                     index: arrived,
                     frames: SILENT_CHUNK,
                     arrived: now,
+                    stamp: None,
                 };
                 let _ = link.received.push(chunk);
             }

@@ -12,7 +12,8 @@ use lockstep_shared::time::{Beats, Tempo};
 use lockstep_shared::time::{CHUNK_FRAMES, ChunkIndex, GridPosition, LocalTime, MusicalStamp};
 use lockstep_shared::wire::{
     Audio, AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, DocumentPart, Element, Format, Gains,
-    LeaveReason, PLAIN_BYTES_MAX, PlayMode, Profile, ProfileStrip, Roster, Slot, StripId, WireChunk, Writer,
+    LeaveReason, PLAIN_BYTES_MAX, PlayMode, Profile, ProfileStrip, RoomTimeline, Roster, Slot, StripId,
+    WireChunk, Writer,
 };
 
 use super::input::Input;
@@ -150,7 +151,7 @@ impl Stage {
                 self.publish(Slot::GAINS, &encoded(|out| gains.encode(out).is_ok()));
             }
             7 => {
-                let (slot, bytes) = (Slot(input.u8() % 4), input.bytes().repeat(1 + input.below(8)));
+                let (slot, bytes) = (Slot(input.u8() % 6), input.bytes().repeat(1 + input.below(8)));
                 self.publish(slot, &bytes);
             }
             8 => {
@@ -299,9 +300,12 @@ impl Stage {
         for (number, member) in self.members.iter_mut().enumerate() {
             while let Some(event) = member.client.poll_event() {
                 match event {
-                    ClientEvent::Document(slot, bytes) => {
-                        assert_eq!(slot, Slot::ROSTER);
+                    ClientEvent::Document(Slot::ROSTER, bytes) => {
                         member.roster = Some(Roster::decode(&bytes).expect("a roster can be read"));
+                    }
+                    ClientEvent::Document(slot, bytes) => {
+                        assert_eq!(slot, Slot::TIMELINE);
+                        RoomTimeline::decode(&bytes).expect("the room's time can be read");
                     }
                     ClientEvent::Joined { .. } | ClientEvent::Clock { .. } => {}
                     ClientEvent::Lost | ClientEvent::Refused { .. } | ClientEvent::Ended(_) => {
