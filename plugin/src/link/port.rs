@@ -108,7 +108,9 @@ impl Port {
         any
     }
 
-    /// Gives each of these strips a lane, the lowest free one, and keeps those that have one; closes the others.
+    /// Gives each of these strips a lane, the lowest that plays nothing, and keeps those that have one; closes the
+    /// others. A strip waits while that lane fades out: a member that leaves and is back at once, as a DAW makes it by
+    /// any change of its audio settings, shall come out where it did.
     pub(super) fn assign(&mut self, strips: &[StripId]) {
         for number in 0..STRIP_LANES {
             if let LaneState::Plays(strip) = self.lanes[number]
@@ -118,10 +120,13 @@ impl Port {
             }
         }
         for &strip in strips {
-            if self.lane_of(strip).is_none()
-                && let Some(free) = self.lanes[..STRIP_LANES].iter().position(|lane| *lane == LaneState::Free)
-            {
-                self.open(LaneNumber(free), strip);
+            if self.lane_of(strip).is_some() {
+                continue;
+            }
+            let mut lanes = self.lanes[..STRIP_LANES].iter().enumerate();
+            match lanes.find(|(_, lane)| !matches!(lane, LaneState::Plays(_))) {
+                Some((number, LaneState::Free)) => self.open(LaneNumber(number), strip),
+                Some(_) | None => break,
             }
         }
     }
