@@ -5,8 +5,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use lockstep_hosts::location;
+use lockstep_hosts::{clock, location};
 use lockstep_shared::session::Invite;
+use lockstep_shared::time::Span;
 
 /// A running relay with one room; it ends with this value.
 pub(super) struct Relay {
@@ -37,6 +38,15 @@ impl Relay {
         let (child, invite) = spawn(&self.folder, self.members_max, self.invite.port);
         assert_eq!(invite, self.invite, "the state folder keeps key and secret");
         self.child = child;
+    }
+
+    /// Waits until its figures show so many members.
+    pub(super) fn wait_for_members(&self, members: u64) {
+        let limit = clock::now() + Span::from_millis(5_000);
+        while self.figure("members_now") < members {
+            assert!(clock::now() < limit, "{members} members are not in the room after 5 s");
+            clock::sleep(Span::from_millis(20));
+        }
     }
 
     /// One of the figures that it writes every second.

@@ -2,7 +2,9 @@
 
 use std::net::UdpSocket;
 
+use lockstep_hosts::clock;
 use lockstep_shared::session::{Invite, RelayPublicKey, RoomSecret};
+use lockstep_shared::time::Span;
 
 use super::player::Plays;
 use super::studio::{BLOCK, clap_player};
@@ -60,8 +62,7 @@ fn an_invite_in_the_environment_that_is_none_does_no_harm() {
         let piece = Piece::noise(1);
         for (index, invite) in ["", "lockstep://", "lockstep://127.0.0.1/studio#short"].iter().enumerate() {
             let other = Other::start(folder, invite, &format!("other-{index}"), &piece);
-            let outputs =
-                other.leave(|| lockstep_hosts::clock::sleep(lockstep_shared::time::Span::from_millis(200)));
+            let outputs = other.leave(|| clock::sleep(Span::from_millis(200)));
             let frames = outputs[0].frames();
             assert!(frames > BLOCK, "{frames} frames with {invite:?}");
             let track =
@@ -81,9 +82,7 @@ fn whoever_finds_the_room_full_waits_for_a_place() {
         let theirs = Piece::noise(2);
         let _stays = Other::join(folder, &relay.invite, "stays", &theirs);
         let leaves = Other::join(folder, &relay.invite, "leaves", &Piece::noise(3));
-        while relay.figure("members_now") < 2 {
-            std::thread::yield_now();
-        }
+        relay.wait_for_members(2);
         let mut plugin = studio.clap(&relay.invite.place(), "ours");
         let mut player = clap_player(&mut plugin, 48_000.0, &Piece::noise(1));
         let mut pace = Pace::new(48_000.0, BLOCK);
@@ -126,6 +125,27 @@ fn a_relay_that_comes_back_brings_the_room_back() {
         let their_outputs = other.leave(|| pace.play(0.2, &mut [&mut player]));
         assert!(heard.iter().all(|heard| theirs.find(heard).is_some()), "the other is heard again");
         assert!(ours.find(&their_outputs[1]).is_some(), "and hears us again");
+        plugin.deactivate(player.instance);
+    });
+}
+
+#[test]
+fn a_host_that_stalls_is_heard_again() {
+    alone("network::trouble::a_host_that_stalls_is_heard_again", |folder| {
+        let relay = Relay::start(folder, 8);
+        let studio = Studio::with_invite(folder, &relay.invite);
+        let ours = Piece::rumble(1);
+        let other = Other::join(folder, &relay.invite, "other", &Piece::silence());
+        let mut plugin = studio.clap(&relay.invite.place(), "ours");
+        let mut player = clap_player(&mut plugin, 48_000.0, &ours);
+        let mut pace = Pace::new(48_000.0, BLOCK);
+        pace.play(1.0, &mut [&mut player]);
+        // As a DAW does that loads a project or an effect.
+        clock::sleep(Span::from_millis(700));
+        pace.play(1.0, &mut [&mut player]);
+        let their_outputs = other.leave(|| pace.play(0.2, &mut [&mut player]));
+        let found = ours.find(&their_outputs[1]).expect("the other hears us again");
+        assert!(found.windows >= 4, "{} windows of a second after the stall have our piece", found.windows);
         plugin.deactivate(player.instance);
     });
 }
