@@ -217,3 +217,26 @@ impl Port {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wiring::wire;
+
+    #[test]
+    fn a_strip_that_comes_as_another_leaves_waits_for_its_lane() {
+        let (mut audio, link) = wire();
+        let mut port = Port::new(link, String::new(), SampleRate::GRID);
+        let [leaves, stays, comes] = [1, 2, 3].map(StripId);
+        port.assign(&[leaves, stays]);
+        let Ok(Order::Open(number, lane)) = audio.orders.pop() else { panic!("no lane was opened") };
+        port.assign(&[stays, comes]);
+        assert_eq!(port.lane_of(comes), None, "the lane fades out");
+
+        audio.retired.push((number, lane)).unwrap();
+        assert!(port.collect_retired());
+        port.assign(&[stays, comes]);
+        assert_eq!(port.lane_of(comes), Some(LaneNumber(0)));
+        assert_eq!(port.lane_of(stays), Some(LaneNumber(1)));
+    }
+}
