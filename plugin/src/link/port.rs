@@ -108,7 +108,9 @@ impl Port {
         any
     }
 
-    /// Gives each of these strips a lane, the lowest free one, and keeps those that have one; closes the others.
+    /// Gives each of these strips a lane, the lowest that plays nothing, and keeps those that have one; closes the
+    /// others. A strip waits while that lane fades out: a member that leaves and is back at once, as a DAW makes it by
+    /// any change of its audio settings, shall come out where it did.
     pub(super) fn assign(&mut self, strips: &[StripId]) {
         for number in 0..STRIP_LANES {
             if let LaneState::Plays(strip) = self.lanes[number]
@@ -118,10 +120,13 @@ impl Port {
             }
         }
         for &strip in strips {
-            if self.lane_of(strip).is_none()
-                && let Some(free) = self.lanes[..STRIP_LANES].iter().position(|lane| *lane == LaneState::Free)
-            {
-                self.open(LaneNumber(free), strip);
+            if self.lane_of(strip).is_some() {
+                continue;
+            }
+            let mut lanes = self.lanes[..STRIP_LANES].iter().enumerate();
+            match lanes.find(|(_, lane)| !matches!(lane, LaneState::Plays(_))) {
+                Some((number, LaneState::Free)) => self.open(LaneNumber(number), strip),
+                Some(_) | None => break,
             }
         }
     }
@@ -211,5 +216,28 @@ impl Port {
             LaneState::Plays(strip) => Some((LaneNumber(number), *strip)),
             LaneState::Free | LaneState::Closing => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wiring::wire;
+
+    #[test]
+    fn a_strip_that_comes_as_another_leaves_waits_for_its_lane() {
+        let (mut audio, link) = wire();
+        let mut port = Port::new(link, String::new(), SampleRate::GRID);
+        let [leaves, stays, comes] = [1, 2, 3].map(StripId);
+        port.assign(&[leaves, stays]);
+        let Ok(Order::Open(number, lane)) = audio.orders.pop() else { panic!("no lane was opened") };
+        port.assign(&[stays, comes]);
+        assert_eq!(port.lane_of(comes), None, "the lane fades out");
+
+        audio.retired.push((number, lane)).unwrap();
+        assert!(port.collect_retired());
+        port.assign(&[stays, comes]);
+        assert_eq!(port.lane_of(comes), Some(LaneNumber(0)));
+        assert_eq!(port.lane_of(stays), Some(LaneNumber(1)));
     }
 }

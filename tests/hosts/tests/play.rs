@@ -5,36 +5,17 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use lockstep_hosts::block::Stereo;
 use serde_json::Value;
 
 use crate::support::{Noise, plugin_file};
+use crate::wav::{read_wav, write_wav};
 
 /// A folder of one test's files.
 fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("play-{test}"));
     fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-fn write_wav(path: &Path, stereo: &Stereo) {
-    let spec =
-        WavSpec { channels: 2, sample_rate: 48_000, bits_per_sample: 32, sample_format: SampleFormat::Float };
-    let mut file = WavWriter::create(path, spec).unwrap();
-    for (left, right) in stereo.left.iter().zip(&stereo.right) {
-        file.write_sample(*left).unwrap();
-        file.write_sample(*right).unwrap();
-    }
-    file.finalize().unwrap();
-}
-
-fn read_wav(path: &Path) -> Stereo {
-    let samples: Vec<f32> = WavReader::open(path).unwrap().into_samples().map(Result::unwrap).collect();
-    Stereo {
-        left: samples.iter().step_by(2).copied().collect(),
-        right: samples.iter().skip(1).step_by(2).copied().collect(),
-    }
 }
 
 fn play(folder: &Path, arguments: &[&str]) -> Child {

@@ -96,6 +96,8 @@ fn corpora() -> Result<Outcome> {
 
 fn hosts() -> Result<Outcome> {
     let bundles = bundle::build(Profile::Debug, &["assert_process_allocs"])?;
+    // The tests with a network find it beside themselves.
+    stream(&mut cargo(["build", "--package", "lockstep-relay"]))?;
     let mut hosts = cargo(["test", "--package", "lockstep-hosts", "--no-fail-fast"]);
     passed(hosts.env("LOCKSTEP_PLUGIN", bundles.clap))
 }
