@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod dsp;
 pub mod jitter;
+pub mod midi;
 pub mod session;
 pub mod time;
 pub mod wire;

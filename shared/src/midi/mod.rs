@@ -1,0 +1,16 @@
+//! MIDI clock: the room's timeline as ticks for DAWs and hardware, and back.
+//!
+//! Ticks never cross the network. [`ClockIn`] measures a clock that arrives at one endpoint and the leader publishes
+//! it as timeline. A DAW that follows is watched by the plugin inside it.
+//!
+//! Reading order: [`Realtime`] is the events and their bytes; [`ClockOffset`] the user's shift.
+
+mod clock_in;
+#[cfg(test)]
+mod clock_in_tests;
+mod offset;
+mod realtime;
+
+pub use clock_in::{ClockIn, Counters, Reading};
+pub use offset::ClockOffset;
+pub use realtime::{Decoder, Encoded, Realtime, SongPosition};
