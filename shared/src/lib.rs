@@ -5,7 +5,7 @@
 //! checks it. The same types run in the plugin, in the relay, and in the simulator.
 //!
 //! Reading order: [`time`] names the three clocks and the grid; [`clock`] measures the maps between them;
-//! [`wire`] is what crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived;
+//! [`timeline`] is the room's musical time on the grid; [`wire`] is what crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived;
 //! [`dsp`] turns it into sound.
 
 pub mod clock;
@@ -14,4 +14,5 @@ pub mod jitter;
 pub mod midi;
 pub mod session;
 pub mod time;
+pub mod timeline;
 pub mod wire;

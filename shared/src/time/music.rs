@@ -52,6 +52,8 @@ impl Tempo {
     pub const MIN: Self = Self(1_000);
     /// The fastest tempo that a DAW offers.
     pub const MAX: Self = Self(1_000_000);
+    /// What a DAW starts with: 120 BPM.
+    pub const DEFAULT: Self = Self(120_000);
 
     /// `milli` thousandths of a quarter note a minute, if within range.
     #[must_use]

@@ -78,6 +78,30 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(self.bytes(length.into())?).map_err(|_| DecodeError::Text)
     }
 
+    /// An integer of 1 to 10 bytes: seven bits a byte from the lowest, the top bit says that more follow. Every
+    /// value has one spelling, the shortest.
+    pub fn varint(&mut self) -> Result<u64, DecodeError> {
+        let mut value = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.u8()?;
+            let bits = u64::from(byte & 0x7F);
+            if (bits << shift) >> shift != bits || (byte == 0 && shift > 0) {
+                return Err(DecodeError::Range { field: "varint", value: byte.into() });
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(DecodeError::Range { field: "varint", value })
+    }
+
+    /// A signed integer, small on either side of zero: 0, -1, 1, -2 are 0, 1, 2, 3.
+    pub fn signed_varint(&mut self) -> Result<i64, DecodeError> {
+        let folded = self.varint()?;
+        Ok((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
+    }
+
     /// What has not been read.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
@@ -170,6 +194,27 @@ impl<'a> Writer<'a> {
         self.bytes(&value.to_le_bytes())
     }
 
+    /// Appends an integer of 1 to 10 bytes.
+    pub fn varint(&mut self, value: u64) -> Result<(), Full> {
+        let mut bytes = [0; 10];
+        let mut count = 0;
+        let mut rest = value;
+        loop {
+            let [low, ..] = rest.to_le_bytes();
+            rest >>= 7;
+            bytes[count] = if rest == 0 { low } else { low | 0x80 };
+            count += 1;
+            if rest == 0 {
+                return self.bytes(&bytes[..count]);
+            }
+        }
+    }
+
+    /// Appends a signed integer, small on either side of zero.
+    pub fn signed_varint(&mut self, value: i64) -> Result<(), Full> {
+        self.varint(((value << 1) ^ (value >> 63)).cast_unsigned())
+    }
+
     /// Appends a length byte and `text`, cut at a character boundary within `bytes_max` (at most 255).
     pub fn text(&mut self, text: &str, bytes_max: usize) -> Result<(), Full> {
         let mut end = text.len().min(bytes_max).min(usize::from(u8::MAX));
@@ -181,5 +226,45 @@ impl<'a> Writer<'a> {
         }
         self.u8(u8::try_from(end).unwrap_or(u8::MAX))?;
         self.bytes(&text.as_bytes()[..end])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn varints_read_back(value in any::<i64>(), shift in 0..64_u32) {
+            let value = value >> shift;
+            let mut buffer = [0; 10];
+            let mut out = Writer::new(&mut buffer);
+            out.signed_varint(value).unwrap();
+            prop_assert_eq!(Reader::new(out.written()).signed_varint(), Ok(value));
+        }
+
+        #[test]
+        fn a_varint_has_one_spelling(bytes in prop::collection::vec(any::<u8>(), 0..12)) {
+            let mut reader = Reader::new(&bytes);
+            if let Ok(value) = reader.varint() {
+                let mut buffer = [0; 10];
+                let mut out = Writer::new(&mut buffer);
+                out.varint(value).unwrap();
+                prop_assert_eq!(out.written(), &bytes[..bytes.len() - reader.rest().len()]);
+            }
+        }
+    }
+
+    #[test]
+    fn overlong_varints_are_refused() {
+        let read = |bytes| Reader::new(bytes).varint();
+        assert_eq!(read(&[0]), Ok(0));
+        assert_eq!(read(&[0xFF; 10][..9]), Err(DecodeError::Short { missing: 1 }));
+        assert!(matches!(read(&[0x80, 0]), Err(DecodeError::Range { .. })));
+        assert!(matches!(read(&[0xFF; 10]), Err(DecodeError::Range { .. })));
+        let mut largest = [0xFF; 10];
+        largest[9] = 1;
+        assert_eq!(read(&largest), Ok(u64::MAX));
     }
 }

@@ -22,8 +22,12 @@ impl Slot {
     pub const GAINS: Self = Self(1);
     /// The room's [`Roster`].
     pub const ROSTER: Self = Self(2);
+    /// The room's [`super::RoomTimeline`].
+    pub const TIMELINE: Self = Self(3);
+    /// A member's [`super::Lead`].
+    pub const LEAD: Self = Self(4);
     /// How many slots there are.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 5;
 }
 
 /// A member as the room names it, from 0; kept for a member that returns in time.

@@ -17,8 +17,8 @@
 //! ```
 //!
 //! Integers are little-endian. Audio is named by its place on the grid alone: a copy of an earlier chunk is just
-//! another Audio element with an earlier index. Retained state (who is in the room, what a member wants) is a
-//! document in a slot, versioned and repeated until acknowledged.
+//! another Audio element with an earlier index. Retained state (who is in the room, what a member wants, the
+//! room's musical time) is a document in a slot, versioned and repeated until acknowledged.
 //!
 //! Decoding returns for every byte string; it never panics and never allocates except for documents, whose size
 //! is capped.
@@ -29,6 +29,7 @@ mod document;
 mod element;
 mod error;
 pub mod handshake;
+mod musical;
 pub mod pcm;
 
 pub use audio::{Audio, AudioHead, Channels, ChunksPerDatagram, Format, StripId, WireChunk};
@@ -39,6 +40,7 @@ pub use document::{
 };
 pub use element::{DocumentPart, Element, Elements, LeaveReason};
 pub use error::{DecodeError, Full};
+pub use musical::{Lead, Role, RoomTimeline};
 
 /// The version of everything in this module; a relay refuses another with a reason.
 pub const WIRE_VERSION: u16 = 1;
