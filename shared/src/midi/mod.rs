@@ -3,14 +3,17 @@
 //! Ticks never cross the network. [`ClockIn`] measures a clock that arrives at one endpoint and the leader publishes
 //! it as timeline. A DAW that follows is watched by the plugin inside it.
 //!
-//! Reading order: [`Realtime`] is the events and their bytes; [`ClockOffset`] the user's shift.
+//! Reading order: [`Realtime`] is the events and their bytes; [`ClockOffset`] the user's shift;
+//! [`Ticker`] derives the clock of one endpoint.
 
 mod clock_in;
 #[cfg(test)]
 mod clock_in_tests;
 mod offset;
 mod realtime;
+mod ticker;
 
 pub use clock_in::{ClockIn, Counters, Reading};
 pub use offset::ClockOffset;
 pub use realtime::{Decoder, Encoded, Realtime, SongPosition};
+pub use ticker::{EVENTS_MAX, Joins, Settings, Starts, Ticker, Window};
