@@ -352,10 +352,14 @@ impl Ticker {
         let stop = self.end_of(line, &run).map(|end| Due { at: end.max(cursor), act: Act::Stop });
         let clock = run.position_of(line, next).map(|position| {
             let due = self.shift.emitted(position);
-            let apart = (self.interval() * CATCH_UP).max(BEGIN_LEAST);
             // The first tick is the downbeat: it does not wait for the ticks that led up to it.
             let last = self.last_clock.filter(|last| *last > begun);
-            let after_clock = last.map_or(cursor, |last| last.plus_f64(apart));
+            let after_clock = last.map_or(cursor, |last| {
+                // Where the tempo steps between two ticks, either may be the shorter distance.
+                let paces = [self.shift.read(last), position].map(|at| line.place(at).pace);
+                let apart = paces.map(interval).into_iter().fold(f64::INFINITY, f64::min) * CATCH_UP;
+                last.plus_f64(apart.max(BEGIN_LEAST))
+            });
             let soonest = after_clock.max(begun.plus_f64(BEGIN_LEAST)).max(cursor);
             // Whether it comes before the stop is a matter of the line, not of when it is caught up with.
             (due, Due { at: due.max(soonest), act: Act::Clock })
@@ -447,8 +451,12 @@ impl Ticker {
 
     /// Frames from tick to tick.
     fn interval(&self) -> f64 {
-        FRAMES_PER_MINUTE / (self.pace.bpm() * 24.0)
+        interval(self.pace)
     }
+}
+
+fn interval(pace: Pace) -> f64 {
+    FRAMES_PER_MINUTE / (pace.bpm() * 24.0)
 }
 
 /// The beat of `run` at `at`: its first before it.
