@@ -238,6 +238,18 @@ impl Ticker {
         }
     }
 
+    /// What the follower can do.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The offset that was asked for.
+    #[must_use]
+    pub const fn offset(&self) -> ClockOffset {
+        self.offset
+    }
+
     /// By how many frames what is emitted at `at` is later than its line.
     #[must_use]
     pub fn shift_frames(&self, at: GridPosition) -> f64 {
