@@ -1,7 +1,7 @@
 //! The deterministic simulator: a shell around the production types, on virtual time and one seed.
 //!
 //! Reading order: [`rng`] is where every accident comes from; [`net`], [`clock`] and [`callbacks`] model what
-//! networks, computers and hosts do to time; [`daw`] models hosts; [`world`] puts relay, members and paths together; [`oracle`] recognises
+//! networks, computers and hosts do to time; [`daw`] models hosts, [`followers`] those that a MIDI clock drives; [`world`] puts relay, members and paths together; [`oracle`] recognises
 //! in what is heard what was sent, [`alignment`] where it is heard; [`figures`] compare
 //! what is reached with its goals; [`shell`] is where benches meet the real clock, sockets and the relay's process.
 
@@ -11,6 +11,7 @@ pub mod callbacks;
 pub mod clock;
 pub mod daw;
 pub mod figures;
+pub mod followers;
 pub mod fuzz;
 pub mod net;
 pub mod oracle;

@@ -5,5 +5,6 @@
 mod clock;
 mod drift;
 mod faults;
+mod following;
 mod mix;
 mod oracle;
