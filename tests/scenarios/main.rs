@@ -8,3 +8,4 @@ mod faults;
 mod following;
 mod mix;
 mod oracle;
+mod ticks;

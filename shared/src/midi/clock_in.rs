@@ -334,7 +334,7 @@ impl Line {
     fn advance(&mut self, nanos: f64) {
         let moved = nanos + self.due_fraction;
         let whole = i64_round(moved);
-        self.due = self.due + Span::from_nanos(whole);
+        self.due += Span::from_nanos(whole);
         self.due_fraction = moved - f64_from_i64(whole);
     }
 

@@ -42,6 +42,8 @@ pub struct ClosedLoop {
     standing: Option<GridPosition>,
     /// Since when the error has been beyond what the state tolerates.
     out: Option<GridPosition>,
+    /// Since when Track has had nothing to correct.
+    within: Option<GridPosition>,
     remedies: Remedies,
     wanted: Option<Remedy>,
 }
@@ -127,7 +129,7 @@ const AWAY_FOR: f64 = 0.5 * SECOND;
 const TRACK: f64 = 2.0 * SECOND;
 /// The smoothing of the error that is shown and judged.
 const SMOOTH: f64 = 0.25 * SECOND;
-/// Hold begins within this much, and ends beyond twice as much that lasts.
+/// Hold begins after Track's time constant within this much, and ends beyond twice as much that lasts.
 const DEAD_BAND: f64 = 0.25 * MILLISECOND;
 /// For how long Hold bears it.
 const HOLD_FOR: f64 = 2.0 * SECOND;
@@ -155,6 +157,7 @@ impl ClosedLoop {
             seen: None,
             standing: None,
             out: None,
+            within: None,
             remedies: Remedies::Untried,
             wanted: None,
         }
@@ -253,6 +256,7 @@ impl ClosedLoop {
         self.error_frames = None;
         self.seen = None;
         self.out = None;
+        self.within = None;
     }
 
     /// The host should run and does not.
@@ -343,11 +347,16 @@ impl ClosedLoop {
         if self.stays_beyond(AWAY, AWAY_FOR, now.at, smooth) {
             return self.acquire();
         }
-        // What has yet to be glided is not measured again.
+        // What has yet to be glided is not measured again, and what is far away is not a matter of tracking.
         let missing = smooth - now.pending;
-        let corrected = self.correction_frames + missing * (passed / TRACK).min(1.0);
-        self.correction_frames = corrected.clamp(-CORRECTION_MOST, CORRECTION_MOST);
-        if missing.abs() < DEAD_BAND && self.out.is_none() {
+        if missing.abs() <= AWAY {
+            let corrected = self.correction_frames + missing * (passed / TRACK).min(1.0);
+            self.correction_frames = corrected.clamp(-CORRECTION_MOST, CORRECTION_MOST);
+        }
+        if missing.abs() > DEAD_BAND {
+            self.within = None;
+        } else if now.at.frames_since(*self.within.get_or_insert(now.at)) >= TRACK {
+            self.within = None;
             self.state = LoopState::Hold;
         }
     }

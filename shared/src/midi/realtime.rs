@@ -118,12 +118,12 @@ impl Decoder {
             CONTINUE => Some(Realtime::Continue),
             STOP => Some(Realtime::Stop),
             // F9, FD, FE and FF are realtime too: they leave an unfinished message as it is.
-            0xF8..=0xFF => None,
+            0xF9 | 0xFD..=0xFF => None,
             SONG_POSITION => {
                 self.awaited = Awaited::LowSeven;
                 None
             }
-            0x80..=0xF7 => {
+            0x80..=0xF1 | 0xF3..=0xF7 => {
                 self.awaited = Awaited::Nothing;
                 None
             }

@@ -32,6 +32,8 @@ enum Way {
 const PERIOD_AT_FIRST: f64 = 1_000.0;
 /// The second-order loop's bandwidth: between the twitchy and the slow of what is in use.
 const BANDWIDTH_HZ: f64 = 1.0;
+/// From this part of a period on, the second-order loop locks anew.
+const ANOTHER_TEMPO: f64 = 0.3;
 
 impl Smoother {
     pub(super) const fn last_interval() -> Self {
@@ -74,6 +76,10 @@ impl Smoother {
         let reached = self.ticks_at(now);
         match &mut self.way {
             Way::LastInterval => {
+                self.period = interval;
+                self.position = reached.round();
+            }
+            Way::SecondOrder if (interval / self.period - 1.0).abs() > ANOTHER_TEMPO => {
                 self.period = interval;
                 self.position = reached.round();
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::midi::SongPosition;
-use crate::time::convert::f64_from_usize;
+use crate::time::convert::{f64_from_i64, f64_from_usize, i64_round};
 use crate::time::{GridFrame, Tempo};
 use crate::timeline::{AuthorId, Intent, Motion, Ramp, Segment};
 
