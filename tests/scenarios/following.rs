@@ -1,6 +1,6 @@
 //! DAWs that follow the emitted clock, with the loop open and closed.
 
-use lockstep_shared::midi::{LoopState, Part, Realtime, Settings, SongPosition, Starts};
+use lockstep_shared::midi::{ClockOffset, LoopState, Part, Realtime, Settings, SongPosition, Starts};
 use lockstep_shared::time::{Beats, GridFrame, Tempo};
 use lockstep_shared::timeline::{AuthorId, Intent, Timeline};
 use lockstep_tests::followers::Kind;
@@ -138,4 +138,31 @@ fn a_host_in_another_bar_is_in_a_wrong_place_and_sent_there_again() {
     studio.run(&line, 40 * SECOND);
     let p99 = studio.error_quantile(30 * SECOND, 0.99);
     assert!(p99 <= 1.0, "{p99} ms");
+}
+
+#[test]
+fn a_clock_offset_is_what_the_user_asked_for_and_not_an_error() {
+    for kind in [Kind::Twitchy, Kind::SlowInput] {
+        let mut studio = studio(kind, Correction::ClosedLoop, 8);
+        studio.ticker.set_offset(ClockOffset::from_millis(-20.0));
+        studio.run(&line_from(0.0, 120.0), 30 * SECOND);
+        let early = studio.error_quantile(START + 8 * SECOND, 0.5);
+        assert!((early - 20.0).abs() < 0.5, "{kind:?}: {early} ms early");
+        assert!(studio.closed_loop.error_ms().unwrap().abs() < 0.5);
+    }
+}
+
+#[test]
+fn a_slew_of_the_offset_disturbs_no_count() {
+    let mut studio = studio(Kind::SlowInput, Correction::ClosedLoop, 9);
+    let line = line_from(0.0, 120.0);
+    for (second, milliseconds) in [(10, 40.0), (20, -125.0), (45, 0.0)] {
+        studio.run(&line, second * SECOND);
+        studio.ticker.set_offset(ClockOffset::from_millis(milliseconds));
+    }
+    studio.run(&line, 70 * SECOND);
+    assert!(studio.error_quantile(65 * SECOND, 1.0) < 1.0);
+    assert_eq!(studio.emitted.iter().filter(|(_, event)| *event != Realtime::Clock).count(), 1, "one Start");
+    let ticks: Vec<f64> = studio.emitted.iter().map(|(at, _)| *at).filter(|at| *at > 97_000.0).collect();
+    assert!(ticks.windows(2).all(|pair| (989.9..1_010.2).contains(&(pair[1] - pair[0]))));
 }

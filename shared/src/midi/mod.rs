@@ -11,6 +11,8 @@ mod clock_in;
 #[cfg(test)]
 mod clock_in_tests;
 mod closed_loop;
+#[cfg(test)]
+mod closed_loop_tests;
 mod offset;
 mod realtime;
 mod ticker;

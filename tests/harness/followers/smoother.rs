@@ -16,6 +16,8 @@ pub(super) struct Smoother {
     /// Frames from tick to tick as this DAW has it.
     period: f64,
     last_arrival: Option<f64>,
+    /// The tick that arrived last, counted.
+    counted: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ impl Smoother {
     }
 
     const fn of(way: Way) -> Self {
-        Self { way, at: 0.0, position: 0.0, period: PERIOD_AT_FIRST, last_arrival: None }
+        Self { way, at: 0.0, position: 0.0, period: PERIOD_AT_FIRST, last_arrival: None, counted: 0.0 }
     }
 
     /// The position at `now`.
@@ -61,11 +63,12 @@ impl Smoother {
     pub(super) fn place(&mut self, tick: f64, now: f64) {
         let within = match self.way {
             // The loop is locked to the ticks: what it was off by when this one came stays.
-            Way::SecondOrder => self.ticks_at(now) - self.ticks_at(now).round(),
+            Way::SecondOrder => self.ticks_at(now) - self.counted,
             Way::LastInterval | Way::MeanOf24(_) => 0.0,
         };
         self.at = now;
         self.position = tick + within;
+        self.counted = tick;
     }
 
     pub(super) fn tick(&mut self, now: f64) {
@@ -74,18 +77,19 @@ impl Smoother {
             return;
         };
         let reached = self.ticks_at(now);
+        self.counted += 1.0;
         match &mut self.way {
             Way::LastInterval => {
                 self.period = interval;
-                self.position = reached.round();
+                self.position = self.counted;
             }
             Way::SecondOrder if (interval / self.period - 1.0).abs() > ANOTHER_TEMPO => {
                 self.period = interval;
-                self.position = reached.round();
+                self.position = self.counted;
             }
             Way::SecondOrder => {
                 let omega = TAU * BANDWIDTH_HZ * self.period / f64::from(GRID_RATE);
-                let early = reached - reached.round();
+                let early = reached - self.counted;
                 self.position = reached - SQRT_2 * omega * early;
                 self.period *= 1.0 + omega * omega * early;
             }
