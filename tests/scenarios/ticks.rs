@@ -1,6 +1,7 @@
 //! Ticks at the end of a network that loses and delays what the leader says: none is lost, none doubled.
 
 use lockstep_shared::midi::{Decoder, Joins, Realtime, Settings, Ticker, Window};
+use lockstep_shared::time::convert::f64_from_i64;
 use lockstep_shared::time::{Beats, GridFrame, GridPosition, Tempo};
 use lockstep_shared::timeline::{AuthorId, Intent, Motion, Pace, Ramp, Timeline};
 use lockstep_tests::rng::Rng;
@@ -152,7 +153,7 @@ fn no_tick_is_lost_or_doubled_whatever_the_leader_does_and_the_network_loses() {
 }
 
 #[test]
-fn eight_hours_of_ticks_are_where_the_line_says_to_the_nanosecond() {
+fn eight_hours_of_ticks_are_within_two_microseconds_of_the_tempo() {
     let tempo = Tempo::from_bpm(123.4).unwrap();
     let start = Intent::Start { beats: Beats::default(), at: position(SECOND) };
     let line = Timeline::default()
@@ -166,8 +167,8 @@ fn eight_hours_of_ticks_are_where_the_line_says_to_the_nanosecond() {
         let window = Window { from: position(now), to: position(now + 4_800) };
         ticker.poll(Some(&line), window, &mut |at, event| match event {
             Realtime::Clock if running => {
-                let beats = Beats::from_micro((count * 1_000_000 + 12) / 24);
-                worst = worst.max(at.frames_since(line.when(beats, position(0)).unwrap()).abs());
+                let due = f64_from_i64(count) * f64_from_i64(60 * SECOND) / (24.0 * tempo.bpm());
+                worst = worst.max((at.frames_since(position(SECOND)) - due).abs());
                 count += 1;
             }
             Realtime::Start => running = true,
@@ -176,7 +177,7 @@ fn eight_hours_of_ticks_are_where_the_line_says_to_the_nanosecond() {
         now += 4_800;
     }
     let travelled = line.place(position(hours)).beats.micro() * 24 / 1_000_000 + 1;
-    println!("{count} ticks of {travelled}, at most {worst:.6} frames from the line");
+    println!("{count} ticks of {travelled}, at most {:.3} us from the tempo", worst / 0.048);
     assert_eq!(count, travelled);
-    assert!(worst < 5e-5, "{worst} frames");
+    assert!(worst / 0.048 < 2.0, "{worst} frames");
 }

@@ -158,6 +158,16 @@ fn a_follower_without_continue_is_started_on_a_bar_line() {
 }
 
 #[test]
+fn beyond_the_reach_of_song_position_the_follower_counts_other_bars() {
+    let mut bench = Bench::new(Settings::default());
+    bench.run(Some(&start(5_000.0, 48_000)), 60_000);
+    bench.check();
+    // 16,384 sixteenths less: 1,024 bars.
+    assert_eq!(bench.transport()[0], (45_600, position(3_616)));
+    assert_eq!(bench.ticker.follower_origin(), Some(quarters(4_096.0)));
+}
+
+#[test]
 fn a_stop_ends_the_count_at_its_beat_and_the_line_goes_on_from_there() {
     let mut bench = Bench::new(Settings::default());
     let line = start(0.0, 48_000).with_intent(ME, &Intent::Stop { at: frame(96_000) });
