@@ -97,7 +97,8 @@ impl Ticker {
         let jump = Run::all(line).find(|next| next.from == until).is_some_and(|next| {
             let ready = Ready { for_start: until, for_continue: until };
             Join::within(line, &next, &self.settings, ready)
-                .is_some_and(|join| next.position_of(line, join.tick) == Some(until))
+                .and_then(|join| next.position_of(line, join.tick))
+                .is_some_and(|downbeat| downbeat.frames_since(until) < BEGIN_LEAST)
         });
         let early = self.settings.lead_frames() + BEGIN_LEAST;
         Some(if jump { end.plus_f64(-early) } else { end })
@@ -138,7 +139,7 @@ impl Ticker {
     /// When the first tick of `next` is due, if the line still has it and there is time to begin.
     fn downbeat_of(&self, line: &Timeline, cursor: GridPosition, next: &Next) -> Option<GridPosition> {
         let run = Run::of_epoch(line, next.join.epoch)?;
-        if next.join.tick < Tick::from(run.beats) {
+        if next.join.tick < Tick::near(run.beats) {
             return None;
         }
         let position = run.position_of(line, next.join.tick)?;

@@ -1,6 +1,6 @@
 //! Where a follower that stands enters a line that plays, or will.
 
-use super::run::{Run, Tick};
+use super::run::{NEAR, Run, Tick};
 use crate::midi::{Realtime, SongPosition};
 use crate::time::{Beats, GRID_RATE, GridPosition, Span};
 use crate::timeline::{Place, Timeline};
@@ -95,7 +95,7 @@ impl Join {
 
     /// The first place of `run` to enter.
     pub(super) fn within(line: &Timeline, run: &Run, settings: &Settings, ready: Ready) -> Option<Self> {
-        let zero = run.position_of(line, Tick(0)).filter(|_| run.beats <= Beats::default());
+        let zero = run.position_of(line, Tick(0)).filter(|_| run.beats.micro() <= NEAR);
         let at = match settings.starts {
             Starts::OnBarLine => {
                 // A pre-roll is no place to start from.
@@ -116,7 +116,7 @@ impl Join {
     }
 
     fn at(place: &Place, starts: Starts) -> Self {
-        let tick = Tick::from(place.beats);
+        let tick = Tick::near(place.beats);
         let begin = match starts {
             Starts::Anywhere if tick != Tick(0) => Begin::Continue(song_position(tick, place)),
             Starts::Anywhere | Starts::OnBarLine => Begin::Start,
@@ -148,7 +148,8 @@ fn next_entry(line: &Timeline, run: &Run, joins: Joins, from: GridPosition) -> O
 }
 
 fn on_sixteenth(beats: Beats) -> bool {
-    beats.micro() >= 0 && beats.micro() % SIXTEENTH == 0
+    let micro = beats.micro().saturating_add(NEAR);
+    micro >= 0 && micro % SIXTEENTH <= 2 * NEAR
 }
 
 /// The song position of a tick. Beyond the 16,383 sixteenths that it can say, whole bars are taken away: the

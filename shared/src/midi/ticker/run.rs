@@ -18,6 +18,8 @@ pub(super) struct Run {
     pub(super) until: Option<GridPosition>,
 }
 
+/// Micro-beats that a line may begin after a tick and be said to begin on it: a quarter of a millisecond at 120 BPM.
+pub(super) const NEAR: i64 = 500;
 const TICKS_PER_QUARTER: i64 = 24;
 const MICRO: i64 = 1_000_000;
 
@@ -27,6 +29,11 @@ impl Tick {
         Beats::from_micro(
             (self.0.saturating_mul(MICRO) + TICKS_PER_QUARTER / 2).div_euclid(TICKS_PER_QUARTER),
         )
+    }
+
+    /// The tick that `beats` is on but for what a leader's arithmetic leaves, else the next.
+    pub(super) fn near(beats: Beats) -> Self {
+        Self::from(Beats::from_micro(beats.micro().saturating_sub(NEAR)))
     }
 
     /// The first tick at or after `beats`.
@@ -103,5 +110,8 @@ mod tests {
             assert_eq!(Tick::from(after), Tick(number + 1));
         }
         assert_eq!(Tick(96).beats(), Beats::from_quarters(4.0));
+        for (quarters, number) in [(3.9999, 96), (4.0, 96), (4.0004, 96), (4.001, 97)] {
+            assert_eq!(Tick::near(Beats::from_quarters(quarters)), Tick(number));
+        }
     }
 }

@@ -158,6 +158,22 @@ fn a_follower_without_continue_is_started_on_a_bar_line() {
 }
 
 #[test]
+fn a_line_that_begins_within_a_hair_of_a_sixteenth_begins_on_it() {
+    for hair in [-0.0002, -0.000_001, 0.000_001, 0.0002] {
+        let mut bench = Bench::new(Settings::default());
+        bench.run(Some(&start(8.0 + hair, 48_000)), 60_000);
+        bench.check();
+        assert_eq!(bench.transport().len(), 2);
+        assert_eq!(bench.transport()[0].1, position(32));
+        assert!((bench.counted()[0] - 48_000.0).abs() < 6.0, "{}", bench.counted()[0]);
+        let mut bench = Bench::new(Settings::default());
+        bench.run(Some(&start(hair, 48_000)), 60_000);
+        assert_eq!(bench.transport().len(), 1, "{hair}");
+        assert_eq!(bench.transport()[0].1, Realtime::Start);
+    }
+}
+
+#[test]
 fn beyond_the_reach_of_song_position_the_follower_counts_other_bars() {
     let mut bench = Bench::new(Settings::default());
     bench.run(Some(&start(5_000.0, 48_000)), 60_000);
