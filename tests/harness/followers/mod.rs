@@ -58,6 +58,7 @@ pub struct Follower {
     /// Events on their way in, by frames of the grid.
     input: VecDeque<(f64, Realtime)>,
     chance: Rng,
+    jitter_ms: f64,
     smoother: Smoother,
     transport: Transport,
     /// Where the next tick is, once playing.
@@ -73,7 +74,7 @@ enum Transport {
 }
 
 const MILLISECOND: f64 = GRID_RATE as f64 / 1_000.0;
-/// What input scheduling adds, at most.
+/// What input scheduling adds at most, unless said otherwise.
 const JITTER_MS: f64 = 0.3;
 
 impl Follower {
@@ -90,17 +91,23 @@ impl Follower {
             decoder: Decoder::default(),
             input: VecDeque::new(),
             chance: Rng::new(seed),
+            jitter_ms: JITTER_MS,
             smoother,
             transport: Transport::Stopped,
             next_tick: 0,
         }
     }
 
+    /// Makes the input late by up to this much by chance.
+    pub const fn set_jitter_ms(&mut self, milliseconds: f64) {
+        self.jitter_ms = milliseconds;
+    }
+
     /// Bytes were put on the wire at `at`.
     pub fn receive(&mut self, at: GridPosition, bytes: &[u8]) {
         for byte in bytes {
             let Some(event) = self.decoder.push(*byte) else { continue };
-            let late = (self.kind.latency_ms() + self.chance.between(0.0, JITTER_MS)) * MILLISECOND;
+            let late = (self.kind.latency_ms() + self.chance.between(0.0, self.jitter_ms)) * MILLISECOND;
             let arrives = at.frames_since(GridPosition::from_raw(0)) + late;
             // An input keeps the order of its bytes.
             let arrives = self.input.back().map_or(arrives, |(before, _)| arrives.max(*before));
