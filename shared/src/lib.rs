@@ -5,12 +5,14 @@
 //! checks it. The same types run in the plugin, in the relay, and in the simulator.
 //!
 //! Reading order: [`time`] names the three clocks and the grid; [`clock`] measures the maps between them;
-//! [`timeline`] is the room's musical time on the grid; [`wire`] is what crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived;
-//! [`dsp`] turns it into sound.
+//! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware; [`wire`] is what
+//! crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived; [`dsp`] turns it
+//! into sound.
 
 pub mod clock;
 pub mod dsp;
 pub mod jitter;
+pub mod midi;
 pub mod session;
 pub mod sync;
 pub mod time;

@@ -5,6 +5,8 @@
 mod clock;
 mod drift;
 mod faults;
+mod following;
 mod mix;
 mod oracle;
 mod swarm;
+mod ticks;

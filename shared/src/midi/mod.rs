@@ -1,0 +1,24 @@
+//! MIDI clock: the room's timeline as ticks for DAWs and hardware, and back.
+//!
+//! Ticks never cross the network. [`ClockIn`] measures a clock that arrives at one endpoint and the leader publishes
+//! it as timeline. [`ClosedLoop`] is for a DAW that follows: the plugin inside it sees how late
+//! it is.
+//!
+//! Reading order: [`Realtime`] is the events and their bytes; [`ClockOffset`] the user's shift;
+//! [`Ticker`] derives the clock of one endpoint.
+
+mod clock_in;
+#[cfg(test)]
+mod clock_in_tests;
+mod closed_loop;
+#[cfg(test)]
+mod closed_loop_tests;
+mod offset;
+mod realtime;
+mod ticker;
+
+pub use clock_in::{ClockIn, Counters, Reading};
+pub use closed_loop::{ClosedLoop, LoopState, Observation, Part};
+pub use offset::ClockOffset;
+pub use realtime::{Decoder, Encoded, Realtime, SongPosition};
+pub use ticker::{EVENTS_MAX, Joins, Settings, Starts, Ticker, Window};
