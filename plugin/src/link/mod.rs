@@ -7,6 +7,7 @@
 //! What the others play is heard in one instance of the process, the *listener*: the first one whose Mute Receive is
 //! off. Otherwise four tracks with Lockstep on them would play everybody four times.
 
+mod musical;
 mod port;
 mod report;
 
@@ -14,16 +15,19 @@ use std::collections::BTreeMap;
 
 use lockstep_shared::clock::{Exchange, RoomClock};
 use lockstep_shared::dsp::SILENT_CHUNK;
+use lockstep_shared::midi::Realtime;
 use lockstep_shared::session::{Client, ClientCounters, ClientEvent, ClientSettings};
 use lockstep_shared::time::{ChunkIndex, LocalTime, Span};
 use lockstep_shared::wire::handshake::RefuseReason;
 use lockstep_shared::wire::{
     Audio, AudioHead, Channels, ChunksPerDatagram, DOCUMENT_BYTES_MAX, Element, Format, LeaveReason,
-    PlayMode, Profile, ProfileStrip, Roster, STRIPS_PER_MEMBER_MAX, Slot, StripId, WireChunk, Writer,
+    PlayMode, Profile, ProfileStrip, Role, RoomTimeline, Roster, STRIPS_PER_MEMBER_MAX, Slot, StripId,
+    WireChunk, Writer,
 };
 
 use crate::engine::RoomMode;
 use crate::wiring::{MIX_LANE, STRIP_LANES};
+pub use musical::{MusicalTime, Standpoint};
 pub use port::Port;
 use port::Resync;
 pub use report::Played;
@@ -78,6 +82,7 @@ pub struct Link {
     roster: Roster,
     ports: BTreeMap<PortId, Port>,
     pumped: LocalTime,
+    musical: MusicalTime,
     wishes: Wishes,
     /// The size of the mix's datagrams that the blocks ask for, and since when they have.
     block_asks: (ChunksPerDatagram, LocalTime),
@@ -111,6 +116,7 @@ impl Link {
             roster: Roster::default(),
             ports: BTreeMap::new(),
             pumped: now,
+            musical: MusicalTime::new(),
             wishes: Wishes::default(),
             block_asks: (ChunksPerDatagram::One, now),
             unplaceable: 0,
@@ -196,6 +202,58 @@ impl Link {
         if !is_settled {
             self.refresh(now);
         }
+        self.conduct(now);
+    }
+
+    /// Carries the transports of the instances to the room's musical time, and that to the relay and the MIDI clock.
+    fn conduct(&mut self, now: LocalTime) {
+        // One DAW has one transport: the first instance that has a role speaks for it.
+        let roles = [Role::Lead, Role::Follow];
+        let speaker = roles.into_iter().find_map(|role| {
+            self.ports.iter().find(|(_, port)| port.end.gauges.role() == role).map(|(id, _)| (*id, role))
+        });
+        self.musical.set_role(speaker.map_or(Role::Off, |(_, role)| role));
+        let me = self.roster.you;
+        if let Some(me) = me {
+            self.musical.settle(me);
+        }
+        for (&id, port) in &mut self.ports {
+            let speaks = speaker.is_some_and(|(speaker, _)| speaker == id);
+            while let Ok(reading) = port.end.readings.pop() {
+                if speaks {
+                    self.musical.observe(&reading, me);
+                }
+            }
+        }
+        if let Some(map) = self.clock.map(now) {
+            self.musical.advance(map.grid(now));
+        }
+        if self.client.is_joined()
+            && let Some(wish) = self.musical.wish()
+        {
+            let mut buffer = [0; DOCUMENT_BYTES_MAX];
+            let mut out = Writer::new(&mut buffer);
+            if wish.encode(&mut out).is_ok() {
+                self.client.publish(now, Slot::LEAD, out.written());
+            }
+        }
+    }
+
+    /// The next event of the MIDI clock for the DAW that follows, if one is due.
+    pub fn poll_clock(&mut self, now: LocalTime) -> Option<Realtime> {
+        let map = self.clock.map(now)?;
+        self.musical.poll_clock(now, &map)
+    }
+
+    /// Takes the lead of the room's musical time, whoever has it.
+    pub fn take_lead(&mut self) {
+        self.musical.take_lead();
+    }
+
+    /// The room's musical time.
+    #[must_use]
+    pub const fn musical(&self) -> &MusicalTime {
+        &self.musical
     }
 
     fn drain_events(&mut self, now: LocalTime) {
@@ -208,6 +266,7 @@ impl Link {
                         self.epoch = Some(epoch);
                         self.clock = RoomClock::new(now);
                         self.roster = Roster::default();
+                        self.musical.forget_room();
                         for port in self.ports.values_mut() {
                             port.resync();
                         }
@@ -230,13 +289,22 @@ impl Link {
                         self.roster = roster;
                     }
                 }
+                ClientEvent::Document(Slot::TIMELINE, bytes) => {
+                    if let Ok(room) = RoomTimeline::decode(&bytes) {
+                        self.musical.take_room(room);
+                    }
+                }
                 ClientEvent::Document(..) => {}
-                ClientEvent::Lost => self.set_standing(now, Standing::Lost),
+                ClientEvent::Lost => {
+                    self.musical.lost();
+                    self.set_standing(now, Standing::Lost);
+                }
                 ClientEvent::Refused { reason, version } => {
                     self.set_standing(now, Standing::Refused(reason, version));
                 }
                 ClientEvent::Ended(reason) => {
                     self.roster = Roster::default();
+                    self.musical.lost();
                     self.set_standing(now, Standing::Ended(reason));
                 }
             }
@@ -364,7 +432,8 @@ impl Link {
     #[must_use]
     pub fn poll_timeout(&self) -> LocalTime {
         let pump = if self.ports.is_empty() { LocalTime::NEVER } else { self.pumped + PUMP_EVERY };
-        pump.min(self.client.poll_timeout())
+        let map = self.clock.map(self.pumped);
+        pump.min(self.client.poll_timeout()).min(self.musical.clock_due(map.as_ref()))
     }
 
     /// Says goodbye; drain `poll_transmit` afterwards.

@@ -1,0 +1,274 @@
+//! The room's musical time in this process: leading it, or following it.
+//!
+//! ```text
+//!  lead    host's transport -> readings -> Author -> LEAD document -> relay
+//!  all     relay -> TIMELINE document -> line
+//!  follow  line -> Ticker -> MIDI clock -> DAW -> its transport -> readings -> ClosedLoop -> Ticker
+//! ```
+//!
+//! To lead is asked for once, when the role becomes Lead. Whoever is refused, or loses the lead to somebody that takes
+//! it, does not ask again by itself: after a restart of the relay the lead is again with who had it.
+
+use std::collections::VecDeque;
+
+use lockstep_shared::clock::RoomMap;
+use lockstep_shared::midi::{ClosedLoop, LoopState, Observation, Part, Realtime, Settings, Ticker, Window};
+use lockstep_shared::time::{GRID_RATE, GridPosition, LocalTime, Span};
+use lockstep_shared::timeline::author::{Author, Reading};
+use lockstep_shared::timeline::{AuthorId, Place, Timeline};
+use lockstep_shared::wire::{Lead, MemberId, Role, RoomTimeline};
+
+/// How far ahead ticks are worked out, so that they leave at their own time and not at that of a wake-up: 3 ms.
+const AHEAD_FRAMES: f64 = 0.003 * GRID_RATE as f64;
+/// A tick that leaves later than this after its time is counted as late: 20 ms.
+const STALE: Span = Span::from_millis(20);
+
+/// What this process is to the room's musical time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standpoint {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Its DAW follows the line.
+    Following,
+    /// It has asked to lead and not been answered.
+    Asking,
+    /// Its DAW drives the line.
+    Leading,
+    /// Somebody else leads, and was not to be displaced.
+    Refused(MemberId),
+}
+
+/// The room's musical time in this process.
+#[derive(Debug)]
+pub struct MusicalTime {
+    room: Option<RoomTimeline>,
+    role: Role,
+    standpoint: Standpoint,
+    /// Grows each time that the user takes the lead.
+    takes: u32,
+    is_taking: bool,
+    author: Option<Author>,
+    proposal: Option<Timeline>,
+    /// What the relay was told last.
+    told: Option<Lead>,
+    ticker: Ticker,
+    closed_loop: ClosedLoop,
+    /// Up to where ticks have been worked out.
+    polled: Option<GridPosition>,
+    events: VecDeque<(GridPosition, Realtime)>,
+    late: u64,
+}
+
+impl MusicalTime {
+    pub(super) fn new() -> Self {
+        Self {
+            room: None,
+            role: Role::Off,
+            standpoint: Standpoint::Off,
+            takes: 0,
+            is_taking: false,
+            author: None,
+            proposal: None,
+            told: None,
+            ticker: Ticker::new(Settings::default()),
+            closed_loop: ClosedLoop::new(Part::Follows),
+            polled: None,
+            events: VecDeque::new(),
+            late: 0,
+        }
+    }
+
+    /// The relay began anew: whoever led asks again, and the line is none until somebody has led.
+    pub(super) fn forget_room(&mut self) {
+        self.room = None;
+        self.author = None;
+        self.polled = None;
+        if self.standpoint == Standpoint::Leading {
+            self.standpoint = Standpoint::Asking;
+        }
+    }
+
+    /// The link is lost: a DAW that follows is stopped, once.
+    pub(super) const fn lost(&mut self) {
+        self.ticker.lost();
+    }
+
+    /// The relay said who leads, and the line.
+    pub(super) const fn take_room(&mut self, room: RoomTimeline) {
+        self.room = Some(room);
+        self.ticker.regained();
+    }
+
+    /// Sees whether this process, which the room calls `me`, has the lead that it asked for.
+    pub(super) fn settle(&mut self, me: MemberId) {
+        let Some(room) = &self.room else { return };
+        self.standpoint = match (self.standpoint, room.leader) {
+            (Standpoint::Asking | Standpoint::Leading, Some(leader)) if leader == me => Standpoint::Leading,
+            // Who takes the lead waits for the answer; who only asks has it in what the room says.
+            (Standpoint::Asking, Some(other)) if !self.is_taking => Standpoint::Refused(other),
+            (Standpoint::Leading, Some(other)) | (Standpoint::Refused(_), Some(other)) => {
+                Standpoint::Refused(other)
+            }
+            (Standpoint::Leading, None) => Standpoint::Asking,
+            (stays, _) => stays,
+        };
+        self.is_taking &= self.standpoint == Standpoint::Asking;
+    }
+
+    /// Takes the lead, whoever has it.
+    pub(super) const fn take_lead(&mut self) {
+        self.takes += 1;
+        self.is_taking = true;
+        self.standpoint = Standpoint::Asking;
+    }
+
+    /// Sets what the instances want to be.
+    pub(super) fn set_role(&mut self, role: Role) {
+        if role == self.role {
+            return;
+        }
+        self.role = role;
+        self.is_taking = false;
+        self.author = None;
+        self.proposal = None;
+        self.standpoint = match role {
+            Role::Off => Standpoint::Off,
+            Role::Follow => Standpoint::Following,
+            Role::Lead => Standpoint::Asking,
+        };
+    }
+
+    /// Takes what the DAW's transport says, block by block.
+    pub(super) fn observe(&mut self, reading: &Reading, me: Option<MemberId>) {
+        match (self.standpoint, &self.room, me) {
+            (Standpoint::Leading, Some(room), Some(me)) => {
+                let author = self.author.get_or_insert_with(|| Author::new(AuthorId(me.0), &room.timeline));
+                if let Some(line) = author.observe(reading) {
+                    self.proposal = Some(line);
+                }
+            }
+            (Standpoint::Following, Some(room), _) => {
+                if let Some(quarters) = reading.quarters.filter(|quarters| quarters.is_finite()) {
+                    let seen = Observation { at: reading.start, quarters, motion: reading.motion };
+                    self.closed_loop.observe(seen, &room.timeline, &self.ticker);
+                }
+            }
+            (
+                Standpoint::Off
+                | Standpoint::Asking
+                | Standpoint::Refused(_)
+                | Standpoint::Leading
+                | Standpoint::Following,
+                ..,
+            ) => {}
+        }
+    }
+
+    /// What the relay has to be told, when that is something new.
+    pub(super) fn wish(&mut self) -> Option<Lead> {
+        let role = match self.standpoint {
+            Standpoint::Asking | Standpoint::Leading => Role::Lead,
+            Standpoint::Following => Role::Follow,
+            Standpoint::Off | Standpoint::Refused(_) => Role::Off,
+        };
+        let leads = self.standpoint == Standpoint::Leading;
+        let wish = Lead { role, take: self.takes, proposal: self.proposal.filter(|_| leads) };
+        if self.told == Some(wish) || (self.told.is_none() && wish == Lead::default()) {
+            return None;
+        }
+        self.told = Some(wish);
+        Some(wish)
+    }
+
+    /// Works out the ticks up to a little ahead of `now`.
+    pub(super) fn advance(&mut self, now: GridPosition) {
+        let Some(room) = self.room.as_ref().filter(|_| self.standpoint == Standpoint::Following) else {
+            if self.ticker.is_running() {
+                self.stop(now);
+            }
+            self.polled = None;
+            return;
+        };
+        self.closed_loop.advance(now);
+        self.closed_loop.steer(&mut self.ticker);
+        let window = Window { from: self.polled.unwrap_or(now), to: now.plus_f64(AHEAD_FRAMES) };
+        if window.to <= window.from {
+            return;
+        }
+        let events = &mut self.events;
+        self.ticker.poll(Some(&room.timeline), window, &mut |at, event| events.push_back((at, event)));
+        self.polled = Some(window.to);
+    }
+
+    /// The DAW follows no more: it is stopped once, and starts from nothing when it follows again.
+    fn stop(&mut self, now: GridPosition) {
+        self.events.clear();
+        self.events.push_back((now, Realtime::Stop));
+        let settings = *self.ticker.settings();
+        self.ticker = Ticker::new(settings);
+        self.closed_loop = ClosedLoop::new(Part::Follows);
+    }
+
+    /// The next event of the MIDI clock that is due by `now`.
+    pub(super) fn poll_clock(&mut self, now: LocalTime, map: &RoomMap) -> Option<Realtime> {
+        let (at, event) = *self.events.front()?;
+        let due = map.local(at);
+        if due > now {
+            return None;
+        }
+        self.events.pop_front();
+        if now - due > STALE {
+            self.late += 1;
+        }
+        Some(event)
+    }
+
+    /// When the next event of the MIDI clock is due.
+    pub(super) fn clock_due(&self, map: Option<&RoomMap>) -> LocalTime {
+        let next = self.events.front().zip(map);
+        next.map_or(LocalTime::NEVER, |((at, _), map)| map.local(*at))
+    }
+
+    /// What this process is to the room's musical time.
+    #[must_use]
+    pub const fn standpoint(&self) -> Standpoint {
+        self.standpoint
+    }
+
+    /// Who leads, if anybody.
+    #[must_use]
+    pub fn leader(&self) -> Option<MemberId> {
+        self.room.as_ref().and_then(|room| room.leader)
+    }
+
+    /// The room's line, once it is known.
+    #[must_use]
+    pub fn line(&self) -> Option<&Timeline> {
+        self.room.as_ref().map(|room| &room.timeline)
+    }
+
+    /// Where the line is at `at`.
+    #[must_use]
+    pub fn place(&self, at: GridPosition) -> Option<Place> {
+        self.line().map(|line| line.place(at))
+    }
+
+    /// By how much the DAW that follows is ahead of the line, in milliseconds, while the loop is closed.
+    #[must_use]
+    pub fn follower_error_ms(&self) -> Option<f64> {
+        self.closed_loop.error_ms()
+    }
+
+    /// What the closed loop does.
+    #[must_use]
+    pub const fn loop_state(&self) -> LoopState {
+        self.closed_loop.state()
+    }
+
+    /// Events of the clock that left more than 20 ms after their time.
+    #[must_use]
+    pub const fn clock_late(&self) -> u64 {
+        self.late
+    }
+}
