@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lockstep_tests::figures::{
-    Figure, Length, clock, drift, engine, loopback, oracle, relay, resampler, sync_delay, wire,
+    Figure, Length, clock, drift, engine, loopback, oracle, relay, resampler, sync, sync_delay, wire,
 };
 
 /// Prints one row for each figure: name, seed or note, goal, measured, and whether it holds. Exits 0 if all hold.
@@ -33,6 +33,8 @@ enum Name {
     Oracle,
     /// The interpolator's error and cost.
     Resampler,
+    /// Musical time: beats as heard, and the MIDI clock.
+    Sync,
     /// The sync delay under automation.
     SyncDelay,
     /// What the audio thread spends.
@@ -86,6 +88,7 @@ fn measure(name: Name, length: Length) -> Result<Vec<Figure>> {
         Name::Drift => drift::drift_figures(length),
         Name::Oracle => oracle::oracle_figures(length),
         Name::Resampler => resampler::resampler_figures(),
+        Name::Sync => sync::sync_figures(length),
         Name::SyncDelay => sync_delay::sync_delay_figures(),
         Name::Engine => engine::engine_figures(),
         Name::Wire => wire::wire_figures(),

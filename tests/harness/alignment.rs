@@ -19,6 +19,12 @@ pub struct Look {
     pub at: LocalTime,
     /// How much later than commanded it was heard, in frames of the sender's device.
     pub frames: f64,
+    /// Who heard it.
+    pub listener: usize,
+    /// The listener's frame that the look begins with.
+    pub here: DeviceFrame,
+    /// The sender's frame that was heard there.
+    pub there: f64,
 }
 
 /// Two members that play tones to each other, each heard in the other's first strip output.
@@ -84,10 +90,11 @@ impl Audience for AlignmentEars {
             let at = self.audio[here].truth(frame) - delay;
             frame_at(&mut self.audio[1 - here], at)
         };
+        let own = from;
         let (from, to) = (expected(from), expected(from + look));
         let step = (to - from) / look.f64();
         let frames = tone_error_frames(&recent[start..], self.cycles[1 - here], from, step);
-        self.errors.push(Look { at: heard.at, frames });
+        self.errors.push(Look { at: heard.at, frames, listener: here, here: own, there: from - frames });
     }
 }
 

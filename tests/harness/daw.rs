@@ -6,6 +6,7 @@ use lockstep_shared::time::{DeviceFrame, SampleRate, Span};
 use crate::clock::Crystal;
 use crate::oracle::Source;
 use crate::rng::Rng;
+use crate::song::Song;
 use lockstep_shared::time::convert::usize_from_i64;
 
 /// The lengths of a host's blocks.
@@ -41,8 +42,8 @@ pub struct Daw {
     pub source: Source,
     /// The parameters.
     pub controls: Controls,
-    /// The transport at every block.
-    pub transport: HostTransport,
+    /// What its transport does.
+    pub song: Song,
     /// From this frame on, for so long, the host does not call; then it catches up at once.
     pub stall: Option<(DeviceFrame, Span)>,
 }
@@ -58,7 +59,7 @@ impl Daw {
             punctuality: Punctuality::Exact,
             source,
             controls: open_controls(RoomMode::Stems),
-            transport: HostTransport::default(),
+            song: Song::Constant(HostTransport::default()),
             stall: None,
         }
     }

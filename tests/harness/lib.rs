@@ -1,7 +1,7 @@
 //! The deterministic simulator: a shell around the production types, on virtual time and one seed.
 //!
 //! Reading order: [`rng`] is where every accident comes from; [`net`], [`clock`] and [`callbacks`] model what
-//! networks, computers and hosts do to time; [`daw`] models hosts, [`followers`] those that a MIDI clock drives;
+//! networks, computers and hosts do to time; [`daw`] models hosts and [`song`] their transports, [`followers`] those that a MIDI clock drives;
 //! [`world`] puts relay, members and paths together; [`oracle`] recognises in what is heard what was sent,
 //! [`alignment`] where it is heard; [`plan`] draws a whole run from a seed, [`run`] carries it out, [`checks`] say
 //! what must hold in any; [`figures`] compare
@@ -22,4 +22,5 @@ pub mod plan;
 pub mod rng;
 pub mod run;
 pub mod shell;
+pub mod song;
 pub mod world;

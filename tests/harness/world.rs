@@ -8,19 +8,23 @@ use std::collections::BinaryHeap;
 
 use core::net::SocketAddr;
 
-use lockstep_plugin::engine::{Block, Engine, Rendering, STRIP_OUTPUTS, Setup};
+use lockstep_plugin::engine::{Block, Engine, HostTransport, Rendering, STRIP_OUTPUTS, Setup};
 use lockstep_plugin::link::{Link, LinkSettings, Port, PortId};
 use lockstep_plugin::wiring::{Gauges, wire};
 use lockstep_relay::relay::{Relay, RelaySettings, RoomSettings};
+use lockstep_shared::midi::Realtime;
 use lockstep_shared::session::{ClientSettings, MemberKey, RelayKey, RoomSecret};
 use lockstep_shared::time::convert::i64_from_usize;
-use lockstep_shared::time::{DeviceFrame, Frames, LocalTime, Span};
+use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, GridPosition, LocalTime, Span};
+use lockstep_shared::timeline::Motion;
 use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
 
 use crate::clock::{AudioClock, Crystal, HostClock, timestamp_lateness};
 use crate::daw::{Daw, Punctuality};
+use crate::followers::Follower;
 use crate::net::{Path, PathPlan};
 use crate::rng::Rng;
+use crate::song::Song;
 
 /// What the relay's and the members' invites agree on.
 const SECRET: RoomSecret = RoomSecret([7; 16]);
@@ -89,6 +93,12 @@ pub struct Member {
     next: DeviceFrame,
     block: usize,
     wake_at: LocalTime,
+    /// The DAW, where a MIDI clock drives it.
+    follower: Option<Follower>,
+    /// Where its host's song was at the first frame of the last block, in quarter notes, and at which true time.
+    pub last_position: Option<(LocalTime, f64)>,
+    /// Every event of the MIDI clock that its link emitted, at true time.
+    pub clock_events: Vec<(LocalTime, Realtime)>,
     main: [Vec<f32>; 2],
     strips: Vec<[Vec<f32>; 2]>,
 }
@@ -195,6 +205,10 @@ impl World {
             rendering: Rendering::Realtime,
         };
         let block = plan.daw.next_block(&mut self.rng);
+        let follower = match &plan.daw.song {
+            Song::Follows(kind) => Some(Follower::new(*kind, self.rng.next_u64())),
+            Song::Constant(_) | Song::Own(_) => None,
+        };
         let member = Member {
             engine: Engine::new(setup, audio_end),
             up: Path::new(plan.up.clone(), self.rng.fork()),
@@ -210,6 +224,9 @@ impl World {
             next: DeviceFrame(0),
             block,
             wake_at: LocalTime::NEVER,
+            follower,
+            last_position: None,
+            clock_events: Vec::new(),
             main: [Vec::new(), Vec::new()],
             strips: vec![[Vec::new(), Vec::new()]; STRIP_OUTPUTS],
         };
@@ -304,8 +321,11 @@ impl World {
         }
         let [left, right] = &mut member.main;
         let mut block = Block { main: [left.as_mut_slice(), right.as_mut_slice()], strips: views };
-        let daw = &member.plan.daw;
-        member.engine.process(member.clock.local(now), &mut block, &daw.transport, &daw.controls);
+        let transport = transport(&member.plan.daw, member.follower.as_mut(), &mut member.audio, first);
+        let position = transport.position_quarters.filter(|_| transport.playing);
+        member.last_position = position.map(|quarters| (member.audio.truth(first), quarters));
+        let controls = &member.plan.daw.controls;
+        member.engine.process(member.clock.local(now), &mut block, &transport, controls);
         audience.hear(&Heard {
             member: number,
             first,
@@ -350,6 +370,12 @@ impl World {
             }
         }
         let member = &mut self.members[number];
+        while let Some(event) = member.link.poll_clock(member.clock.local(now)) {
+            member.clock_events.push((now, event));
+            if let Some(follower) = &mut member.follower {
+                follower.receive(place(now), event.encode().as_slice());
+            }
+        }
         let due = member.link.poll_timeout();
         let at = member.clock.truth(due).max(now + Span::from_micros(1));
         if member.wake_at <= now || at < member.wake_at {
@@ -399,6 +425,36 @@ impl World {
             self.schedule(at, What::WakeRelay);
         }
     }
+}
+
+/// What a host says of a block that begins at `first`.
+fn transport(
+    daw: &Daw,
+    follower: Option<&mut Follower>,
+    audio: &mut AudioClock,
+    first: DeviceFrame,
+) -> HostTransport {
+    match (&daw.song, follower) {
+        (Song::Own(song), _) => song.transport(first, daw.rate),
+        (Song::Follows(_), Some(follower)) => {
+            let at = place(audio.truth(first));
+            let seen = follower.transport(at);
+            HostTransport {
+                playing: seen.motion == Motion::Playing,
+                tempo_bpm: follower.bpm(at),
+                position_quarters: Some(seen.quarters),
+                time_signature: Some((4, 4)),
+                ..HostTransport::default()
+            }
+        }
+        (Song::Constant(transport), _) => *transport,
+        (Song::Follows(_), None) => HostTransport::default(),
+    }
+}
+
+/// True time as simulated DAWs count it.
+fn place(at: LocalTime) -> GridPosition {
+    GridPosition::from_raw(0).plus_f64((at - LocalTime::ZERO).secs_f64() * f64::from(GRID_RATE))
 }
 
 /// Nobody listens.

@@ -7,6 +7,7 @@ pub mod loopback;
 pub mod oracle;
 pub mod relay;
 pub mod resampler;
+pub mod sync;
 pub mod sync_delay;
 pub mod wire;
 
