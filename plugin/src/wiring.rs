@@ -113,6 +113,7 @@ pub struct Gauges {
     wish: AtomicU8,
     role: AtomicU8,
     mute_receive: AtomicBool,
+    shares_delay: AtomicBool,
     runs_ahead: AtomicBool,
 }
 
@@ -188,6 +189,18 @@ impl Gauges {
     /// Whether the instance wants nothing of the others.
     pub fn mute_receive(&self) -> bool {
         self.mute_receive.load(Ordering::Relaxed)
+    }
+
+    /// Whether it plays at the room's common delay.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn set_shares_delay(&self, shares: bool) {
+        self.shares_delay.store(shares, Ordering::Relaxed);
+    }
+
+    /// Whether it plays at the room's common delay.
+    pub fn shares_delay(&self) -> bool {
+        self.shares_delay.load(Ordering::Relaxed)
     }
 
     /// How the host calls.

@@ -15,7 +15,7 @@ use lockstep_shared::session::{
     RelayKey, RoomAccess, RoomSecret, Server, ServerCounters, ServerEvent, SessionId,
 };
 use lockstep_shared::time::{GridPosition, LocalTime};
-use lockstep_shared::wire::{Element, Elements, Gains, Lead, LeaveReason, Profile, Slot};
+use lockstep_shared::wire::{Element, Elements, Gains, Lead, LeaveReason, Profile, RoomDelay, Slot, Writer};
 
 use crate::grid::Grid;
 use crate::room::{Presence, Room, RoomCounters, Send, Told};
@@ -282,7 +282,7 @@ impl Relay {
             let Some((name, room)) = rooms.get_mut(number) else { continue };
             let name = name.clone();
             let member = room.name_of(session).to_owned();
-            let mut timeline_changed = false;
+            let mut time_changed = false;
             let roster_changed = match event {
                 ServerEvent::Joined { session, from, .. } => {
                     room.join(session);
@@ -306,8 +306,12 @@ impl Relay {
                             true
                         }
                         Taken::Gains => false,
+                        Taken::Delay => {
+                            time_changed = true;
+                            false
+                        }
                         Taken::Lead(told) => {
-                            timeline_changed = told == Told::Everybody;
+                            time_changed = told == Told::Everybody;
                             false
                         }
                         Taken::Malformed => {
@@ -336,10 +340,15 @@ impl Relay {
                     true
                 }
             };
-            if timeline_changed || roster_changed {
+            if time_changed || roster_changed {
                 let timeline = room.timeline();
+                let mut buffer = [0; 4];
+                let mut delay = Writer::new(&mut buffer);
+                // Four bytes for a number of four bytes.
+                let _ = room.delay().encode(&mut delay);
                 for session in room.sessions() {
                     server.publish(now, session, Slot::TIMELINE, &timeline);
+                    server.publish(now, session, Slot::DELAY, delay.written());
                 }
             }
             if roster_changed {
@@ -385,6 +394,7 @@ enum Taken {
     Profile,
     Gains,
     Lead(Told),
+    Delay,
     Malformed,
 }
 
@@ -401,6 +411,13 @@ fn take_document(room: &mut Room, session: SessionId, slot: Slot, bytes: &[u8], 
             Ok(gains) => {
                 room.set_gains(session, &gains);
                 Taken::Gains
+            }
+            Err(_) => Taken::Malformed,
+        },
+        Slot::DELAY => match RoomDelay::decode(bytes) {
+            Ok(delay) => {
+                room.set_delay(session, delay);
+                Taken::Delay
             }
             Err(_) => Taken::Malformed,
         },

@@ -10,3 +10,4 @@ mod mix;
 mod oracle;
 mod swarm;
 mod ticks;
+mod together;

@@ -249,6 +249,7 @@ impl Engine {
         gauges.sync_delay_ms.store(controls.sync_delay_ms, Ordering::Relaxed);
         gauges.set_wish(controls.room_mode);
         gauges.set_role(controls.role);
+        gauges.set_shares_delay(controls.sync_mode == SyncMode::Room);
         gauges.set_mute_receive(controls.mute_receive);
         gauges.set_pace(self.device.pace());
         if let (Some(segment), Some(room)) = (segment, &self.room) {

@@ -7,21 +7,22 @@
 //! What the others play is heard in one instance of the process, the *listener*: the first one whose Mute Receive is
 //! off. Otherwise four tracks with Lockstep on them would play everybody four times.
 
+mod conduct;
 mod musical;
 mod port;
 mod report;
+mod room_delay;
 
 use std::collections::BTreeMap;
 
 use lockstep_shared::clock::{Exchange, RoomClock};
 use lockstep_shared::dsp::SILENT_CHUNK;
-use lockstep_shared::midi::Realtime;
 use lockstep_shared::session::{Client, ClientCounters, ClientEvent, ClientSettings};
 use lockstep_shared::time::{ChunkIndex, LocalTime, Span};
 use lockstep_shared::wire::handshake::RefuseReason;
 use lockstep_shared::wire::{
     Audio, AudioHead, Channels, ChunksPerDatagram, DOCUMENT_BYTES_MAX, Element, Format, LeaveReason,
-    PlayMode, Profile, ProfileStrip, Role, RoomTimeline, Roster, STRIPS_PER_MEMBER_MAX, Slot, StripId,
+    PlayMode, Profile, ProfileStrip, RoomDelay, RoomTimeline, Roster, STRIPS_PER_MEMBER_MAX, Slot, StripId,
     WireChunk, Writer,
 };
 
@@ -31,6 +32,7 @@ pub use musical::{MusicalTime, Standpoint};
 pub use port::Port;
 use port::Resync;
 pub use report::Played;
+use room_delay::OwnDelay;
 
 /// The longest wait between two looks at the rings while an instance is active: what a chunk waits at most for its
 /// datagram.
@@ -83,6 +85,8 @@ pub struct Link {
     ports: BTreeMap<PortId, Port>,
     pumped: LocalTime,
     musical: MusicalTime,
+    own_delay: OwnDelay,
+    room_delay: Option<RoomDelay>,
     wishes: Wishes,
     /// The size of the mix's datagrams that the blocks ask for, and since when they have.
     block_asks: (ChunksPerDatagram, LocalTime),
@@ -117,6 +121,8 @@ impl Link {
             ports: BTreeMap::new(),
             pumped: now,
             musical: MusicalTime::new(),
+            own_delay: OwnDelay::new(now),
+            room_delay: None,
             wishes: Wishes::default(),
             block_asks: (ChunksPerDatagram::One, now),
             unplaceable: 0,
@@ -128,6 +134,9 @@ impl Link {
         let free = (0..).map(PortId).find(|id| !self.ports.contains_key(id));
         let id = free.filter(|id| usize::from(id.0) < STRIPS_PER_MEMBER_MAX).ok_or(TooManyPorts)?;
         port.set_clock(self.clock.map(now));
+        if let Some(delay) = self.room_delay {
+            port.set_room_delay(room_delay::frames(delay));
+        }
         self.ports.insert(id, port);
         self.refresh(now);
         Ok(id)
@@ -197,63 +206,13 @@ impl Link {
         }
         let mut is_settled = self.wishes == self.wishes_now(now);
         for port in self.ports.values_mut() {
+            port.tell_room_delay();
             is_settled &= !port.collect_retired() && port.resync_state(None) == Resync::Done;
         }
         if !is_settled {
             self.refresh(now);
         }
         self.conduct(now);
-    }
-
-    /// Carries the transports of the instances to the room's musical time, and that to the relay and the MIDI clock.
-    fn conduct(&mut self, now: LocalTime) {
-        // One DAW has one transport: the first instance that has a role speaks for it.
-        let roles = [Role::Lead, Role::Follow];
-        let speaker = roles.into_iter().find_map(|role| {
-            self.ports.iter().find(|(_, port)| port.end.gauges.role() == role).map(|(id, _)| (*id, role))
-        });
-        self.musical.set_role(speaker.map_or(Role::Off, |(_, role)| role));
-        let me = self.roster.you;
-        if let Some(me) = me {
-            self.musical.settle(me);
-        }
-        for (&id, port) in &mut self.ports {
-            let speaks = speaker.is_some_and(|(speaker, _)| speaker == id);
-            while let Ok(reading) = port.end.readings.pop() {
-                if speaks {
-                    self.musical.observe(&reading, me);
-                }
-            }
-        }
-        if let Some(map) = self.clock.map(now) {
-            self.musical.advance(map.grid(now));
-        }
-        if self.client.is_joined()
-            && let Some(wish) = self.musical.wish()
-        {
-            let mut buffer = [0; DOCUMENT_BYTES_MAX];
-            let mut out = Writer::new(&mut buffer);
-            if wish.encode(&mut out).is_ok() {
-                self.client.publish(now, Slot::LEAD, out.written());
-            }
-        }
-    }
-
-    /// The next event of the MIDI clock for the DAW that follows, if one is due.
-    pub fn poll_clock(&mut self, now: LocalTime) -> Option<Realtime> {
-        let map = self.clock.map(now)?;
-        self.musical.poll_clock(now, &map)
-    }
-
-    /// Takes the lead of the room's musical time, whoever has it.
-    pub fn take_lead(&mut self) {
-        self.musical.take_lead();
-    }
-
-    /// The room's musical time.
-    #[must_use]
-    pub const fn musical(&self) -> &MusicalTime {
-        &self.musical
     }
 
     fn drain_events(&mut self, now: LocalTime) {
@@ -292,6 +251,14 @@ impl Link {
                 ClientEvent::Document(Slot::TIMELINE, bytes) => {
                     if let Ok(room) = RoomTimeline::decode(&bytes) {
                         self.musical.take_room(room);
+                    }
+                }
+                ClientEvent::Document(Slot::DELAY, bytes) => {
+                    if let Ok(delay) = RoomDelay::decode(&bytes) {
+                        self.room_delay = Some(delay);
+                        for port in self.ports.values_mut() {
+                            port.set_room_delay(room_delay::frames(delay));
+                        }
                     }
                 }
                 ClientEvent::Document(..) => {}

@@ -20,6 +20,8 @@ pub struct Port {
     lanes: [LaneState; LANES],
     resync: Resync,
     run: [ChunkFrames; 4],
+    /// What the engine has yet to be told.
+    room_delay: Option<f64>,
 }
 
 /// What a lane does.
@@ -60,6 +62,7 @@ impl Port {
             lanes: [LaneState::Free; LANES],
             resync: Resync::Done,
             run: [SILENT_CHUNK; 4],
+            room_delay: None,
         }
     }
 
@@ -72,6 +75,21 @@ impl Port {
     pub(super) fn set_clock(&mut self, map: Option<RoomMap>) {
         if let Some(map) = map.filter(|_| self.resync == Resync::Done) {
             let _ = self.end.orders.push(Order::Clock(map));
+        }
+    }
+
+    /// The delay of the Room mode, for the engine.
+    pub(super) fn set_room_delay(&mut self, frames: f64) {
+        self.room_delay = Some(frames);
+        self.tell_room_delay();
+    }
+
+    /// Tells the engine what found the ring full before.
+    pub(super) fn tell_room_delay(&mut self) {
+        if let Some(frames) = self.room_delay
+            && self.end.orders.push(Order::RoomDelay(frames)).is_ok()
+        {
+            self.room_delay = None;
         }
     }
 

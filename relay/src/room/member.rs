@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lockstep_shared::dsp::Gain;
 use lockstep_shared::session::SessionId;
 use lockstep_shared::time::CHUNK_FRAMES;
-use lockstep_shared::wire::{Channels, Format, Gains, Lead, Profile, StripId};
+use lockstep_shared::wire::{Channels, Format, Gains, Lead, Profile, RoomDelay, StripId};
 
 /// A gain moves to its new value over one chunk.
 const GAIN_FRAMES: usize = CHUNK_FRAMES;
@@ -17,13 +17,22 @@ pub(super) struct Member {
     pub(super) profile: Profile,
     /// What it last wanted of the room's musical time.
     pub(super) lead: Option<Lead>,
+    /// The least delay at which it can play everybody's beats together.
+    pub(super) delay: RoomDelay,
     /// Where the member's mix differs from everybody else's.
     pub(super) gains: BTreeMap<StripId, Gain>,
 }
 
 impl Member {
     pub(super) fn new(session: SessionId) -> Self {
-        Self { session, is_present: true, profile: Profile::default(), lead: None, gains: BTreeMap::new() }
+        Self {
+            session,
+            is_present: true,
+            profile: Profile::default(),
+            lead: None,
+            delay: RoomDelay::default(),
+            gains: BTreeMap::new(),
+        }
     }
 
     pub(super) fn set_profile(&mut self, profile: Profile) {

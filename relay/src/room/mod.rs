@@ -16,7 +16,7 @@ use lockstep_shared::session::SessionId;
 use lockstep_shared::time::{Frames, GridPosition};
 use lockstep_shared::wire::{
     Audio, AudioHead, DOCUMENT_BYTES_MAX, Element, Gains, Lead, MemberId, PLAIN_BYTES_MAX, PlayMode, Profile,
-    Roster, RosterMember, RosterStrip, StripId, Writer,
+    RoomDelay, Roster, RosterMember, RosterStrip, StripId, Writer,
 };
 
 use lead::RoomLead;
@@ -187,6 +187,21 @@ impl Room {
         let told = self.lead.wish(id, member.lead.as_ref(), &wish, grid);
         member.lead = Some(wish);
         told
+    }
+
+    /// The least delay at which the member can play everybody's beats together.
+    pub fn set_delay(&mut self, session: SessionId, delay: RoomDelay) {
+        if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
+            member.delay = delay;
+        }
+    }
+
+    /// The largest of these, which everybody can keep.
+    #[must_use]
+    pub fn delay(&self) -> RoomDelay {
+        let frames =
+            self.members.values().filter(|member| member.is_present).map(|member| member.delay.frames);
+        RoomDelay { frames: frames.max().unwrap_or(0) }
     }
 
     /// The room's musical time, as everybody is to have it.

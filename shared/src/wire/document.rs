@@ -26,8 +26,10 @@ impl Slot {
     pub const TIMELINE: Self = Self(3);
     /// A member's [`super::Lead`].
     pub const LEAD: Self = Self(4);
+    /// A [`super::RoomDelay`]: member to relay its own, relay to member the room's.
+    pub const DELAY: Self = Self(5);
     /// How many slots there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 }
 
 /// A member as the room names it, from 0; kept for a member that returns in time.

@@ -40,7 +40,7 @@ pub use document::{
 };
 pub use element::{DocumentPart, Element, Elements, LeaveReason};
 pub use error::{DecodeError, Full};
-pub use musical::{Lead, Role, RoomTimeline};
+pub use musical::{Lead, Role, RoomDelay, RoomTimeline};
 
 /// The version of everything in this module; a relay refuses another with a reason.
 pub const WIRE_VERSION: u16 = 1;

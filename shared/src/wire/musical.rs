@@ -3,6 +3,7 @@
 //! ```text
 //! RoomTimeline  leader u16 | timeline
 //! Lead          role u8 | take u32 | has proposal u8 [| timeline]
+//! RoomDelay     frames u32
 //! timeline      revision u32 | author u16 | count u8 | segments
 //! segment       flags u8 | at | beats | pace | tempo | bar origin | epoch
 //!               [| numerator u8 | denominator u8] [| ramp end | ramp frames]
@@ -33,6 +34,35 @@ pub struct Lead {
     pub take: u32,
     /// The line that it proposes as the leader, or for an intent.
     pub proposal: Option<Timeline>,
+}
+
+/// The delay at which strips are played in the sync mode Room; from a member the least that it can, from the relay the
+/// largest of the room's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoomDelay {
+    /// Grid frames; zero from a member that plays in another mode.
+    pub frames: u32,
+}
+
+impl RoomDelay {
+    /// The longest that is agreed on: 5 s. A member that needs more does not hold up the room.
+    pub const FRAMES_MAX: u32 = 240_000;
+
+    /// Writes the document.
+    pub fn encode(self, out: &mut Writer<'_>) -> Result<(), Full> {
+        out.u32(self.frames)
+    }
+
+    /// Reads the document.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut bytes = Reader::new(bytes);
+        let frames = bytes.u32()?;
+        bytes.finish()?;
+        if frames > Self::FRAMES_MAX {
+            return Err(DecodeError::Range { field: "room delay", value: frames.into() });
+        }
+        Ok(Self { frames })
+    }
 }
 
 /// A member's part in the room's musical time.

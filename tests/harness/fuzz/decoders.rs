@@ -5,7 +5,8 @@ use lockstep_shared::dsp::SILENT_CHUNK;
 use lockstep_shared::session::{DEFAULT_PORT, Invite, RelayPublicKey, RoomSecret};
 use lockstep_shared::wire::handshake::{HELLO_BYTES, Handshake, Hello};
 use lockstep_shared::wire::{
-    DecodeError, Element, Elements, Full, Gains, Lead, PLAIN_BYTES_MAX, Profile, RoomTimeline, Roster, Writer,
+    DecodeError, Element, Elements, Full, Gains, Lead, PLAIN_BYTES_MAX, Profile, RoomDelay, RoomTimeline,
+    Roster, Writer,
 };
 
 /// The elements of any packet encode to the bytes they came from, up to the first that cannot be read; every chunk
@@ -61,6 +62,7 @@ pub fn documents(bytes: &[u8]) {
     spelling(bytes, Roster::decode, Roster::encode);
     spelling(bytes, RoomTimeline::decode, RoomTimeline::encode);
     spelling(bytes, Lead::decode, Lead::encode);
+    spelling(bytes, RoomDelay::decode, |delay, out| delay.encode(out));
 }
 
 fn spelling<D: PartialEq + core::fmt::Debug>(

@@ -12,8 +12,8 @@ use lockstep_shared::time::{Beats, Tempo};
 use lockstep_shared::time::{CHUNK_FRAMES, ChunkIndex, GridPosition, LocalTime, MusicalStamp};
 use lockstep_shared::wire::{
     Audio, AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, DocumentPart, Element, Format, Gains,
-    LeaveReason, PLAIN_BYTES_MAX, PlayMode, Profile, ProfileStrip, RoomTimeline, Roster, Slot, StripId,
-    WireChunk, Writer,
+    LeaveReason, PLAIN_BYTES_MAX, PlayMode, Profile, ProfileStrip, RoomDelay, RoomTimeline, Roster, Slot,
+    StripId, WireChunk, Writer,
 };
 
 use super::input::Input;
@@ -302,6 +302,9 @@ impl Stage {
                 match event {
                     ClientEvent::Document(Slot::ROSTER, bytes) => {
                         member.roster = Some(Roster::decode(&bytes).expect("a roster can be read"));
+                    }
+                    ClientEvent::Document(Slot::DELAY, bytes) => {
+                        RoomDelay::decode(&bytes).expect("the room's delay can be read");
                     }
                     ClientEvent::Document(slot, bytes) => {
                         assert_eq!(slot, Slot::TIMELINE);

@@ -1,0 +1,79 @@
+//! What the link does for the room's musical time whenever it looks at its rings.
+
+use std::sync::atomic::Ordering;
+
+use lockstep_shared::midi::Realtime;
+use lockstep_shared::time::LocalTime;
+use lockstep_shared::wire::{DOCUMENT_BYTES_MAX, Role, Slot, Writer};
+
+use super::{Link, MusicalTime};
+
+impl Link {
+    /// Carries the transports of the instances to the room's musical time, and that to the relay and the MIDI clock.
+    pub(super) fn conduct(&mut self, now: LocalTime) {
+        // One DAW has one transport: the first instance that has a role speaks for it.
+        let roles = [Role::Lead, Role::Follow];
+        let speaker = roles.into_iter().find_map(|role| {
+            self.ports.iter().find(|(_, port)| port.end.gauges.role() == role).map(|(id, _)| (*id, role))
+        });
+        self.musical.set_role(speaker.map_or(Role::Off, |(_, role)| role));
+        let me = self.roster.you;
+        if let Some(me) = me {
+            self.musical.settle(me);
+        }
+        for (&id, port) in &mut self.ports {
+            let speaks = speaker.is_some_and(|(speaker, _)| speaker == id);
+            while let Ok(reading) = port.end.readings.pop() {
+                if speaks {
+                    self.musical.observe(&reading, me);
+                }
+            }
+        }
+        if let Some(map) = self.clock.map(now) {
+            self.musical.advance(map.grid(now));
+        }
+        self.share_delay(now);
+        if self.client.is_joined()
+            && let Some(wish) = self.musical.wish()
+        {
+            let mut buffer = [0; DOCUMENT_BYTES_MAX];
+            let mut out = Writer::new(&mut buffer);
+            if wish.encode(&mut out).is_ok() {
+                self.client.publish(now, Slot::LEAD, out.written());
+            }
+        }
+    }
+
+    /// Says the least delay of what plays in the Room mode.
+    fn share_delay(&mut self, now: LocalTime) {
+        let sharing = self.ports.values().filter(|port| port.end.gauges.shares_delay());
+        let least = sharing.flat_map(|port| {
+            port.playing().map(|(lane, _)| port.end.gauges.lanes[lane.0].least_ms.load(Ordering::Relaxed))
+        });
+        let least = least.filter(|least| least.is_finite()).reduce(f64::max);
+        if let Some(delay) = self.own_delay.observe(now, least) {
+            let mut buffer = [0; 4];
+            let mut out = Writer::new(&mut buffer);
+            // Four bytes for a number of four bytes.
+            let _ = delay.encode(&mut out);
+            self.client.publish(now, Slot::DELAY, out.written());
+        }
+    }
+
+    /// The next event of the MIDI clock for the DAW that follows, if one is due.
+    pub fn poll_clock(&mut self, now: LocalTime) -> Option<Realtime> {
+        let map = self.clock.map(now)?;
+        self.musical.poll_clock(now, &map)
+    }
+
+    /// Takes the lead of the room's musical time, whoever has it.
+    pub fn take_lead(&mut self) {
+        self.musical.take_lead();
+    }
+
+    /// The room's musical time.
+    #[must_use]
+    pub const fn musical(&self) -> &MusicalTime {
+        &self.musical
+    }
+}
