@@ -11,11 +11,13 @@ use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, FloatRange, Par
 use nice_plug::util;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Controls, GridUnit, Role, RoomMode, SyncMode};
+use crate::engine::{ClockOffset, Controls, GridUnit, Role, RoomMode, SyncMode};
 use crate::instance::{Instance, Settings};
 
 /// The longest Sync Delay.
 pub(crate) const SYNC_DELAY_MS_MAX: f32 = 5_000.0;
+/// The furthest Clock Offset, early or late.
+const CLOCK_OFFSET_MS_MAX: f32 = 250.0;
 /// The largest gain.
 const GAIN_DB_MAX: f32 = 12.0;
 /// Where the faders' decibel scale ends; below it they fall to silence.
@@ -57,6 +59,9 @@ pub(crate) struct Parameters {
     /// What the host's transport is to the room's musical time.
     #[id = "role"]
     pub(crate) role: EnumParam<RoleChoice>,
+    /// How much later than the room's beats the MIDI clock leaves that this DAW follows; early below zero.
+    #[id = "clock_offset"]
+    pub(crate) clock_offset: FloatParam,
     /// The track as if the plugin were not there: the dry input at 0 dB on the main output, silence on every other
     /// output, silence to the room. The member stays in the room, so switching back is instant.
     #[id = "bypass"]
@@ -168,6 +173,14 @@ impl Parameters {
             sync_mode: EnumParam::new("Sync Mode", SyncModeChoice::Tight),
             grid_unit: EnumParam::new("Grid Unit", GridUnitChoice::Smallest),
             role: EnumParam::new("Transport Role", RoleChoice::Off),
+            clock_offset: FloatParam::new(
+                "Clock Offset",
+                0.0,
+                FloatRange::Linear { min: -CLOCK_OFFSET_MS_MAX, max: CLOCK_OFFSET_MS_MAX },
+            )
+            .with_unit(" ms")
+            .with_step_size(0.1)
+            .with_value_to_string(formatters::v2s_f32_rounded(1)),
             bypass: BoolParam::new("Bypass", false).make_bypass(),
             settings: SavedSettingsOf(instance),
         }
@@ -191,6 +204,7 @@ impl Parameters {
                 SyncModeChoice::Grid => SyncMode::Grid(self.grid_unit.value().into()),
             },
             role: self.role.value().into(),
+            clock_offset: ClockOffset::from_millis(self.clock_offset.value().into()),
         };
         if self.bypass.value() { bypassed(controls) } else { controls }
     }
@@ -328,6 +342,7 @@ mod tests {
                 "sync_mode",
                 "grid_unit",
                 "role",
+                "clock_offset",
                 "bypass"
             ]
         );
@@ -348,6 +363,7 @@ mod tests {
                 room_mode: RoomMode::Auto,
                 sync_mode: SyncMode::Tight,
                 role: Role::Off,
+                clock_offset: ClockOffset::default(),
             }
         );
     }

@@ -102,6 +102,8 @@ pub struct Gauges {
     pub alignment_error_frames: AtomicF64,
     /// The user's part of the delay.
     pub sync_delay_ms: AtomicF32,
+    /// How much later than the room's beats the MIDI clock leaves.
+    pub clock_offset_ms: AtomicF64,
     /// The host's block in grid frames, of the last block.
     pub block_grid_frames: AtomicU32,
     /// Chunks that found the captured ring full.

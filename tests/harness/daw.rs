@@ -1,6 +1,6 @@
 //! Hosts as they are: which block comes next, what is in it, and when it comes.
 
-use lockstep_plugin::engine::{Controls, HostTransport, Role, RoomMode, SyncMode};
+use lockstep_plugin::engine::{ClockOffset, Controls, HostTransport, Role, RoomMode, SyncMode};
 use lockstep_shared::time::{DeviceFrame, SampleRate, Span};
 
 use crate::clock::Crystal;
@@ -88,5 +88,6 @@ pub const fn open_controls(room_mode: RoomMode) -> Controls {
         room_mode,
         sync_mode: SyncMode::Tight,
         role: Role::Off,
+        clock_offset: ClockOffset::NONE,
     }
 }

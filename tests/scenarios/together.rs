@@ -1,6 +1,6 @@
 //! Musical time between DAWs: who leads, who follows, and what is heard on which beat.
 
-use lockstep_plugin::engine::{Controls, GridUnit, HostTransport, Role, RoomMode, SyncMode};
+use lockstep_plugin::engine::{ClockOffset, Controls, GridUnit, HostTransport, Role, RoomMode, SyncMode};
 use lockstep_plugin::link::Standpoint;
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::convert::f64_from_i64;
@@ -149,6 +149,30 @@ fn what_a_follower_hears_of_its_leader_is_on_its_grid() {
             assert!((120.0..130.0).contains(&delay), "a sixteenth at 120: {delay} ms");
         }
     }
+}
+
+#[test]
+fn the_clock_offset_moves_the_clock_and_neither_loses_nor_doubles_a_tick() {
+    let no_transport = Song::Constant(HostTransport::default());
+    let mut world = led(14, OwnSong::from(frame(3)), no_transport, SyncMode::Tight, &PathPlan::wired());
+    world.run(seconds(12), &mut Nobody);
+    world.members[1].plan.daw.controls.clock_offset = ClockOffset::from_millis(-40.0);
+    world.run(seconds(8), &mut Nobody);
+    let ticks: Vec<f64> = world.members[1]
+        .clock_events
+        .iter()
+        .filter(|(at, event)| *event == Realtime::Clock && *at > LocalTime::ZERO + seconds(10))
+        .map(|(at, _)| (*at - LocalTime::ZERO).millis_f64())
+        .collect();
+    let tick_ms = 1_000.0 / 48.0;
+    for pair in ticks.windows(2) {
+        assert!((pair[1] - pair[0] - tick_ms).abs() < 0.5, "{pair:?}");
+    }
+    let phase = |at: f64| at.rem_euclid(tick_ms);
+    let moved = (phase(ticks[ticks.len() - 1]) - phase(ticks[0])).rem_euclid(tick_ms);
+    let expected = (-40.0_f64).rem_euclid(tick_ms);
+    // The leader's crystal is 60 ppm fast: 0.6 ms in ten seconds.
+    assert!((moved - expected).abs() < 1.0, "{moved} ms for {expected} ms");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::{Alignment, Callback, DeviceClock, RoomMap, Segment};
 use lockstep_shared::dsp::{Gain, Sinc};
+pub use lockstep_shared::midi::ClockOffset;
 pub use lockstep_shared::sync::{GridUnit, SyncMode};
 use lockstep_shared::time::convert::{i64_from_usize, i64_round};
 use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, LocalTime, SampleRate};
@@ -99,6 +100,8 @@ pub struct Controls {
     pub sync_mode: SyncMode,
     /// What the host's transport is to the room's musical time.
     pub role: Role,
+    /// How much later than the room's beats the MIDI clock leaves that the host follows.
+    pub clock_offset: ClockOffset,
 }
 
 /// One block's buffers. All slices have the block's length; `main` holds the input on entry and the output on
@@ -249,6 +252,7 @@ impl Engine {
         gauges.sync_delay_ms.store(controls.sync_delay_ms, Ordering::Relaxed);
         gauges.set_wish(controls.room_mode);
         gauges.set_role(controls.role);
+        gauges.clock_offset_ms.store(controls.clock_offset.millis(), Ordering::Relaxed);
         gauges.set_shares_delay(controls.sync_mode == SyncMode::Room);
         gauges.set_mute_receive(controls.mute_receive);
         gauges.set_pace(self.device.pace());

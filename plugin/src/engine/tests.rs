@@ -35,6 +35,7 @@ impl Rig {
                 room_mode: RoomMode::Stems,
                 sync_mode: SyncMode::Tight,
                 role: Role::Off,
+                clock_offset: ClockOffset::default(),
             },
         }
     }

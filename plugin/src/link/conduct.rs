@@ -17,6 +17,9 @@ impl Link {
             self.ports.iter().find(|(_, port)| port.end.gauges.role() == role).map(|(id, _)| (*id, role))
         });
         self.musical.set_role(speaker.map_or(Role::Off, |(_, role)| role));
+        if let Some(port) = speaker.and_then(|(id, _)| self.ports.get(&id)) {
+            self.musical.set_clock_offset(port.end.gauges.clock_offset_ms.load(Ordering::Relaxed));
+        }
         let me = self.roster.you;
         if let Some(me) = me {
             self.musical.settle(me);

@@ -12,7 +12,9 @@
 use std::collections::VecDeque;
 
 use lockstep_shared::clock::RoomMap;
-use lockstep_shared::midi::{ClosedLoop, LoopState, Observation, Part, Realtime, Settings, Ticker, Window};
+use lockstep_shared::midi::{
+    ClockOffset, ClosedLoop, LoopState, Observation, Part, Realtime, Settings, Ticker, Window,
+};
 use lockstep_shared::time::{GRID_RATE, GridPosition, LocalTime, Span};
 use lockstep_shared::timeline::author::{Author, Reading};
 use lockstep_shared::timeline::{AuthorId, Place, Timeline};
@@ -137,6 +139,14 @@ impl MusicalTime {
             Role::Follow => Standpoint::Following,
             Role::Lead => Standpoint::Asking,
         };
+    }
+
+    /// How much later than the room's beats the clock leaves, in milliseconds; it glides there.
+    pub(super) fn set_clock_offset(&mut self, milliseconds: f64) {
+        let offset = ClockOffset::from_millis(milliseconds);
+        if offset != self.ticker.offset() {
+            self.ticker.set_offset(offset);
+        }
     }
 
     /// Takes what the DAW's transport says, block by block.

@@ -10,6 +10,8 @@ use crate::time::convert::i64_round;
 pub struct ClockOffset(i16);
 
 impl ClockOffset {
+    /// None.
+    pub const NONE: Self = Self(0);
     /// A quarter of a second early.
     pub const MIN: Self = Self(-2_500);
     /// A quarter of a second late.
