@@ -242,6 +242,13 @@ impl World {
         address.set_port(address.port() + 1);
     }
 
+    /// The true time at which a member's clock has a place of the grid pass; none before it has a clock.
+    pub fn passes(&mut self, member: usize, at: GridPosition) -> Option<LocalTime> {
+        let member = &mut self.members[member];
+        let map = member.link.clock().map(member.link_time)?;
+        Some(member.clock.truth(map.local(at)))
+    }
+
     /// True time.
     #[must_use]
     pub const fn now(&self) -> LocalTime {

@@ -7,7 +7,7 @@
 use lockstep_plugin::engine::{Controls, GridUnit, HostTransport, Role, RoomMode, SyncMode};
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::convert::{f64_from_i64, f64_from_usize, usize_trunc};
-use lockstep_shared::time::{DeviceFrame, LocalTime, SampleRate, Span};
+use lockstep_shared::time::{Beats, DeviceFrame, GridPosition, LocalTime, SampleRate, Span};
 use lockstep_shared::wire::Format;
 
 use super::clock::{clock_figures, percentile};
@@ -16,7 +16,7 @@ use crate::alignment::{AlignmentEars, Look};
 use crate::clock::{AudioClock, Crystal};
 use crate::daw::{Blocks, Daw, Punctuality, open_controls};
 use crate::followers::Kind;
-use crate::net::{Interval, Loss, PathPlan};
+use crate::net::{Interval, Loss, Path, PathPlan};
 use crate::oracle::Source;
 use crate::rng::Rng;
 use crate::song::{Act, OwnSong, Song};
@@ -43,6 +43,7 @@ pub fn sync_figures(length: Length) -> Vec<Figure> {
         rows.push(closed_loop(kind));
     }
     rows.push(turns_of_the_leader());
+    rows.push(same_frame());
     // The grid without its relay, and against other estimators, on the clock's own traces.
     let of_the_clock = clock_figures(length).into_iter();
     rows.extend(
@@ -184,10 +185,7 @@ fn emitted_clock(length: Length) -> Vec<Figure> {
     };
     let (mut late, mut lost, mut doubled, mut ticks) = (Vec::new(), 0, 0, 0);
     for seed in SEEDS {
-        let path = PathPlan {
-            loss: Loss { independent: 0.05, burst_begins: 0.0, burst_ends: 1.0 },
-            ..PathPlan::cable()
-        };
+        let path = lossy_cable();
         let song = OwnSong::from(DeviceFrame(480_000));
         let mut run = Leading::new(seed, song, no_transport(), &path);
         run.world.run(Span::from_millis(seconds * 1_000), &mut Nobody);
@@ -196,11 +194,51 @@ fn emitted_clock(length: Length) -> Vec<Figure> {
         (lost, doubled, ticks) = (lost + counted.lost, doubled + counted.doubled, ticks + counted.count);
     }
     let note = format!("seeds 1 and 2, cable and 5 % loss, {ticks} ticks");
+    let jitter = percentile(&mut late, 0.99);
+    let forwarded = Forwarded::measure(seconds);
+    let (theirs, gone, sent) = (forwarded.jitter_p99_ms, forwarded.lost, forwarded.sent);
+    let rival = format!("ticks sent over the same network: p99 {theirs:.2} ms, {gone} of {sent} lost");
     vec![
-        at_most("sync.clock.jitter_p99", &note, 0.1, percentile(&mut late, 0.99), "ms"),
+        at_most("sync.clock.jitter_p99", &note, 0.1, jitter, "ms"),
+        at_least("sync.clock.forwarding_ratio", &rival, 10.0, theirs / jitter, "x"),
         at_most("sync.clock.lost", &note, 0.0, f64_from_usize(lost), "ticks"),
         at_most("sync.clock.doubled", &note, 0.0, f64_from_usize(doubled), "ticks"),
     ]
+}
+
+/// Ticks as others send them: each a datagram to the relay and on, played when it comes.
+struct Forwarded {
+    sent: usize,
+    lost: usize,
+    jitter_p99_ms: f64,
+}
+
+impl Forwarded {
+    fn measure(seconds: i64) -> Self {
+        let (mut forwarded, mut late) = (Self { sent: 0, lost: 0, jitter_p99_ms: 0.0 }, Vec::new());
+        for seed in SEEDS {
+            let mut rng = Rng::new(seed);
+            let [mut up, mut down] = [0, 1].map(|_| Path::new(lossy_cable(), rng.fork()));
+            for tick in 0..seconds * 48 {
+                let leaves = LocalTime::ZERO + Span::from_nanos(tick * 1_000_000_000 / 48);
+                forwarded.sent += 1;
+                let arrives = up.send(leaves, 40).first.and_then(|at| down.send(at, 40).first);
+                match arrives {
+                    Some(at) => late.push((at - leaves).millis_f64()),
+                    None => forwarded.lost += 1,
+                }
+            }
+        }
+        // Their usual delay is nobody's fault.
+        let usual = percentile(&mut late, 0.5);
+        late.iter_mut().for_each(|late| *late = (*late - usual).abs());
+        forwarded.jitter_p99_ms = percentile(&mut late, 0.99);
+        forwarded
+    }
+}
+
+fn lossy_cable() -> PathPlan {
+    PathPlan { loss: Loss { independent: 0.05, burst_begins: 0.0, burst_ends: 1.0 }, ..PathPlan::cable() }
 }
 
 /// A follower that shows no transport, hardware for instance: its clock is the line's, uncorrected.
@@ -321,6 +359,32 @@ fn turns_of_the_leader() -> Figure {
         percentile(&mut errors, 0.95),
         "ms",
     )
+}
+
+/// With every fifth datagram lost: how far apart three plugins would render the beat two seconds after the start.
+fn same_frame() -> Figure {
+    let mut apart = 0.0_f64;
+    for seed in SEEDS {
+        let loss = Loss { independent: 0.2, burst_begins: 0.0, burst_ends: 1.0 };
+        let path = PathPlan { loss, ..PathPlan::wired() };
+        let song = OwnSong::from(DeviceFrame(960_000));
+        let mut run = Leading::new(seed, song, no_transport(), &path);
+        run.world.add(member(no_transport(), controls(SyncMode::Tight, Role::Follow), 20.0, &path));
+        run.world.run(Span::from_millis(21_500), &mut Nobody);
+        let passes = (0..3).map(|number| {
+            let line = run.world.members[number].link.musical().line()?;
+            let at = line.when(Beats::from_quarters(4.0), GridPosition::default())?;
+            run.world.passes(number, at)
+        });
+        let times: Option<Vec<LocalTime>> = passes.collect();
+        let spread = times.and_then(|times| Some((*times.iter().max()? - *times.iter().min()?).secs_f64()));
+        apart = apart.max(spread.map_or(f64::INFINITY, |spread| spread * RATE.hz_f64()));
+    }
+    at_most("sync.start.apart", "seeds 1 and 2, three members, 20 % loss", 1.0, apart, "frames")
+}
+
+fn at_least(name: &str, note: &str, goal: f64, measured: f64, unit: &'static str) -> Figure {
+    Figure { holds: Holds::AtLeast, ..at_most(name, note, goal, measured, unit) }
 }
 
 fn at_most(name: &str, note: &str, goal: f64, measured: f64, unit: &'static str) -> Figure {
