@@ -84,6 +84,8 @@ impl MusicalTime {
         self.room = None;
         self.author = None;
         self.polled = None;
+        // Their places are on a grid that is no more.
+        self.events.clear();
         if self.standpoint == Standpoint::Leading {
             self.standpoint = Standpoint::Asking;
         }
@@ -222,6 +224,13 @@ impl MusicalTime {
             self.late += 1;
         }
         Some(event)
+    }
+
+    /// Nobody has heard the clock so far.
+    pub(super) const fn repeat_clock(&mut self) {
+        if self.ticker.is_running() {
+            self.ticker.relocate();
+        }
     }
 
     /// When the next event of the MIDI clock is due.
