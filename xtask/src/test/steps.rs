@@ -71,10 +71,12 @@ fn tidy() -> Result<Outcome> {
 }
 
 fn lints() -> Result<Outcome> {
+    ensure(&[Need::Build])?;
     passed(&mut cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
 }
 
 fn units() -> Result<Outcome> {
+    ensure(&[Need::Build])?;
     // The hosts have a step of their own: they want the built plugin.
     let runner = if is_on_path("cargo-nextest") {
         cargo(["nextest", "run", "--workspace", "--exclude", "lockstep-hosts", "--no-fail-fast"])
@@ -86,10 +88,12 @@ fn units() -> Result<Outcome> {
 }
 
 fn documents() -> Result<Outcome> {
+    ensure(&[Need::Build])?;
     passed(&mut cargo(["test", "--quiet", "--workspace", "--doc"]))
 }
 
 fn corpora() -> Result<Outcome> {
+    ensure(&[Need::Build])?;
     // The bodies of the fuzz targets compile on the stable toolchain, as a test over the committed corpora.
     passed(&mut cargo(["test", "--quiet", "--package", "lockstep-tests", "--test", "corpora"]))
 }
