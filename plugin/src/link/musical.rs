@@ -118,8 +118,11 @@ impl MusicalTime {
         self.is_taking &= self.standpoint == Standpoint::Asking;
     }
 
-    /// Takes the lead, whoever has it.
+    /// Takes the lead, whoever has it, if this process is to lead at all.
     pub(super) const fn take_lead(&mut self) {
+        if !matches!(self.role, Role::Lead) {
+            return;
+        }
         self.takes += 1;
         self.is_taking = true;
         self.standpoint = Standpoint::Asking;

@@ -14,6 +14,7 @@ use lockstep_plugin::engine::{
 };
 use lockstep_plugin::link::{Link, LinkSettings, Port};
 use lockstep_plugin::shell::{Seat, take_seat};
+use lockstep_plugin::status::Status;
 use lockstep_plugin::wiring::{Gauges, wire};
 use lockstep_shared::session::{ClientSettings, Invite, MemberKey};
 use lockstep_shared::time::convert::{f64_from_i64, i64_from_usize};
@@ -89,12 +90,11 @@ impl SeatedMember {
         Ok(Self { seat, audio })
     }
 
-    /// Waits for its end and leaves. None if its audio thread failed.
+    /// Waits for its end and leaves: what its editor showed last. None if its audio thread failed.
     #[must_use]
-    pub fn join(self) -> Option<Heard> {
-        let heard = self.audio.join().ok();
-        drop(self.seat);
-        heard
+    pub fn join(self) -> Option<Status> {
+        self.audio.join().ok()?;
+        Some(self.seat.status())
     }
 }
 
