@@ -115,9 +115,7 @@ pub struct RunningMember {
 impl RunningMember {
     /// Starts a member.
     pub fn start(invite: &Invite, number: u8, playing: Playing) -> Result<Self> {
-        let socket = UdpSocket::bind("0.0.0.0:0")?;
-        socket.connect((invite.host.as_str(), invite.port))?;
-        socket.set_nonblocking(true)?;
+        let socket = connect(invite)?;
         let client = ClientSettings {
             relay_key: invite.relay_key,
             secret: invite.secret,
@@ -149,7 +147,15 @@ impl RunningMember {
     }
 }
 
-fn run_link(mut link: Link, socket: &UdpSocket, stop: &AtomicBool) {
+/// A socket to the invite's relay.
+pub(super) fn connect(invite: &Invite) -> Result<UdpSocket> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect((invite.host.as_str(), invite.port))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+pub(super) fn run_link(mut link: Link, socket: &UdpSocket, stop: &AtomicBool) {
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     while !stop.load(Ordering::Relaxed) {
         while let Ok(length) = socket.recv(&mut buffer) {
