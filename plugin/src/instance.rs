@@ -137,6 +137,13 @@ impl Instance {
         }
     }
 
+    /// Takes the lead of the room's musical time, whoever has it. Does nothing unless the role is Lead.
+    pub fn take_lead(&self) {
+        if let Some(Active::Seated(seat)) = &self.active {
+            seat.take_lead();
+        }
+    }
+
     /// What the editor shows. Takes a short lock; never called on the audio thread.
     #[must_use]
     pub fn status(&self) -> Status {

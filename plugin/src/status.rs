@@ -44,6 +44,72 @@ pub struct MemberStatus {
     pub strips: Vec<StripStatus>,
 }
 
+/// What this process is to the room's musical time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing: its DAW keeps its own time.
+    #[default]
+    Off,
+    /// Its DAW follows.
+    Follows,
+    /// It has asked to lead and waits for the answer.
+    Asks,
+    /// Its DAW leads.
+    Leads,
+    /// It wants to lead, and somebody else does.
+    Refused,
+}
+
+/// Who leads the room's musical time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Leader {
+    /// Nobody: the line runs on as it was left.
+    #[default]
+    Nobody,
+    /// This process.
+    You,
+    /// Another member, by name.
+    Member(String),
+}
+
+/// Where the room's song is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SongPlace {
+    /// What the leader's DAW displays.
+    pub tempo_bpm: f64,
+    /// As players count, from 1.
+    pub bar: i64,
+    /// In the bar's own notes, from 1.
+    pub beat: i64,
+    /// Whether it plays.
+    pub playing: bool,
+}
+
+/// Whether this DAW does what the clock says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Following {
+    /// It need not.
+    #[default]
+    Idle,
+    /// Its transport does not run, or says nothing.
+    Unseen,
+    /// It runs so many milliseconds ahead of the room's song.
+    AheadMs(f64),
+}
+
+/// The room's musical time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MusicalStatus {
+    /// What this process is to it.
+    pub part: Part,
+    /// Who leads.
+    pub leader: Leader,
+    /// Where it is; none while nobody has ever led.
+    pub place: Option<SongPlace>,
+    /// Whether this DAW is there too.
+    pub following: Following,
+}
+
 /// Everything the editor shows, as one value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
@@ -51,6 +117,8 @@ pub struct Status {
     pub link: LinkState,
     /// Who is in the room.
     pub members: Vec<MemberStatus>,
+    /// The room's musical time.
+    pub musical: MusicalStatus,
     /// The audio interface's rate against the room's grid.
     pub drift_ppm: Option<f64>,
     /// The room clock's own estimate of its error.

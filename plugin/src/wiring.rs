@@ -10,6 +10,7 @@
 //! | levels, counters, wishes | both ways | atomics, [`Gauges`] | latest | - |
 //! | status | link -> editor | `Mutex`, neither end is real-time | latest | - |
 //! | commands | instance -> link | channel, neither end is real-time | unbounded | - |
+//! | the MIDI clock's port | links of the process | `shell/clock_output`: one speaks, an atomic says who | - | wait |
 //!
 //! The audio thread only pushes and pops; whoever allocates or frees is at the other end.
 

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lockstep_tests::figures::{
-    Figure, Length, clock, drift, engine, loopback, oracle, relay, resampler, sync, sync_delay, wire,
+    Figure, Length, clock, clock_output, drift, engine, loopback, oracle, relay, resampler, sync, sync_delay,
+    wire,
 };
 
 /// Prints one row for each figure: name, seed or note, goal, measured, and whether it holds. Exits 0 if all hold.
@@ -45,6 +46,8 @@ enum Name {
     Relay,
     /// From plugin in to plugin out on this machine.
     Loopback,
+    /// The MIDI clock that the plugin emits on this machine.
+    ClockOutput,
     /// All of them.
     All,
 }
@@ -94,6 +97,7 @@ fn measure(name: Name, length: Length) -> Result<Vec<Figure>> {
         Name::Wire => wire::wire_figures(),
         Name::Relay => relay::relay_figures(length)?,
         Name::Loopback => loopback::loopback_figures(length)?,
+        Name::ClockOutput => clock_output::clock_output_figures(length)?,
         Name::All => Vec::new(),
     })
 }

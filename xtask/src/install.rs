@@ -13,7 +13,8 @@ use crate::shell::{capture, command, is_on_path, root, stream, target};
 /// Something that a task cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Building the plugin and the relay. Everything graphical is opened when it runs, so no header is needed.
+    /// Building the plugin and the relay. Everything graphical is opened when it runs, so no header is needed for it;
+    /// the MIDI clock goes through ALSA's library, which is linked: its header, and the program that finds it.
     Build,
     /// The synthesiser and the General MIDI sounds that play the jam's piece.
     Music,
@@ -27,7 +28,7 @@ impl Need {
     /// Debian's packages.
     const fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Build => &["gcc", "libc6-dev"],
+            Self::Build => &["gcc", "libc6-dev", "libasound2-dev", "pkg-config"],
             Self::Music => &["fluidsynth", "fluid-soundfont-gm"],
             Self::Ardour => &["ardour"],
             Self::PythonHosts => &["python3", "python3-venv"],

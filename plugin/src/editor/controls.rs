@@ -5,7 +5,7 @@ use nice_plug::prelude::{BoolParam, Enum, EnumParam, Param, ParamSetter};
 use nice_plug_egui::widgets::ParamSlider;
 
 use super::theme;
-use crate::params::{Parameters, RoomModeChoice};
+use crate::params::{Parameters, RoleChoice, RoomModeChoice};
 use crate::status::Status;
 
 /// Width of the names before the values.
@@ -32,7 +32,8 @@ pub(super) fn show(ui: &mut Ui, parameters: &Parameters, host: &ParamSetter<'_>,
             );
         });
     }
-    row(ui, "Room Mode", |ui| choices(ui, &parameters.room_mode, host));
+    row(ui, "Room Mode", |ui| choices(ui, &parameters.room_mode, explanation, host));
+    row(ui, "Transport Role", |ui| choices(ui, &parameters.role, part, host));
     ui.add_space(6.0);
     ui.horizontal(|ui| {
         for parameter in [&parameters.mute_send, &parameters.mute_receive, &parameters.bypass] {
@@ -62,9 +63,14 @@ fn switch(ui: &mut Ui, parameter: &BoolParam, host: &ParamSetter<'_>) {
     }
 }
 
-fn choices(ui: &mut Ui, parameter: &EnumParam<RoomModeChoice>, host: &ParamSetter<'_>) {
-    for (index, name) in RoomModeChoice::variants().iter().enumerate() {
-        let choice = RoomModeChoice::from_index(index);
+fn choices<T: Enum + Copy + PartialEq + 'static>(
+    ui: &mut Ui,
+    parameter: &EnumParam<T>,
+    explanation: fn(T) -> &'static str,
+    host: &ParamSetter<'_>,
+) {
+    for (index, name) in T::variants().iter().enumerate() {
+        let choice = T::from_index(index);
         let response =
             ui.add(Button::selectable(parameter.value() == choice, *name).frame_when_inactive(true));
         if response.on_hover_text(explanation(choice)).clicked() {
@@ -78,6 +84,16 @@ const fn explanation(choice: RoomModeChoice) -> &'static str {
         RoomModeChoice::Auto => "Stems while there is an output for every strip, else the mix.",
         RoomModeChoice::Stems => "Every strip by itself: the lowest latency, an output for each player.",
         RoomModeChoice::Mix => "One mix of everybody else, made by the relay: the least network traffic.",
+    }
+}
+
+const fn part(choice: RoleChoice) -> &'static str {
+    match choice {
+        RoleChoice::Off => "This DAW keeps its own time.",
+        RoleChoice::Lead => "Everybody who follows goes by this DAW's transport.",
+        RoleChoice::Follow => {
+            "This DAW goes by the leader's transport: choose the MIDI input \"Lockstep Clock\" as its sync source."
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod controls;
 mod meter;
+mod musical;
 mod people;
 mod readings;
 mod room;
@@ -83,6 +84,7 @@ impl NiceEguiApp for App {
 
         Panel::top("link").frame(space(theme::RAISED)).show_separator_line(false).show(ui, |ui| {
             readings::link(ui, &status, &settings);
+            musical::show(ui, &status, &self.instance);
         });
         Panel::bottom("notices").frame(space(theme::RAISED)).show_separator_line(false).show(ui, |ui| {
             readings::figures(ui, &status);

@@ -69,6 +69,17 @@ impl Link {
         self.musical.poll_clock(now, &map)
     }
 
+    /// When the next event of the MIDI clock is due, as far as it is worked out.
+    #[must_use]
+    pub fn clock_due(&self, now: LocalTime) -> LocalTime {
+        self.musical.clock_due(self.clock.map(now).as_ref())
+    }
+
+    /// What the MIDI clock has said so far was not heard: a DAW that should run is told so again.
+    pub fn repeat_clock(&mut self) {
+        self.musical.repeat_clock();
+    }
+
     /// Takes the lead of the room's musical time, whoever has it.
     pub fn take_lead(&mut self) {
         self.musical.take_lead();

@@ -86,6 +86,8 @@ impl MusicalTime {
         self.room = None;
         self.author = None;
         self.polled = None;
+        // Their places are on a grid that is no more.
+        self.events.clear();
         if self.standpoint == Standpoint::Leading {
             self.standpoint = Standpoint::Asking;
         }
@@ -118,8 +120,11 @@ impl MusicalTime {
         self.is_taking &= self.standpoint == Standpoint::Asking;
     }
 
-    /// Takes the lead, whoever has it.
+    /// Takes the lead, whoever has it, if this process is to lead at all.
     pub(super) const fn take_lead(&mut self) {
+        if !matches!(self.role, Role::Lead) {
+            return;
+        }
         self.takes += 1;
         self.is_taking = true;
         self.standpoint = Standpoint::Asking;
@@ -234,6 +239,13 @@ impl MusicalTime {
         Some(event)
     }
 
+    /// Nobody has heard the clock so far.
+    pub(super) const fn repeat_clock(&mut self) {
+        if self.ticker.is_running() {
+            self.ticker.relocate();
+        }
+    }
+
     /// When the next event of the MIDI clock is due.
     pub(super) fn clock_due(&self, map: Option<&RoomMap>) -> LocalTime {
         let next = self.events.front().zip(map);
@@ -280,5 +292,93 @@ impl MusicalTime {
     #[must_use]
     pub const fn clock_late(&self) -> u64 {
         self.late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_shared::time::Beats;
+    use lockstep_shared::time::GridFrame;
+    use lockstep_shared::timeline::Intent;
+
+    use super::*;
+
+    /// Between two looks of the link's thread: 10 ms.
+    const STEP: i64 = 480;
+    const LEADER: MemberId = MemberId(7);
+
+    fn playing() -> RoomTimeline {
+        let start = Intent::Start { beats: Beats::from_quarters(0.0), at: GridFrame(STEP).position() };
+        RoomTimeline {
+            leader: Some(LEADER),
+            timeline: Timeline::default().with_intent(AuthorId(LEADER.0), &start),
+        }
+    }
+
+    /// What leaves until `end`, a frame of the grid, as the link's thread asks: every 10 ms.
+    fn run(time: &mut MusicalTime, from: i64, end: i64) -> Vec<Realtime> {
+        let map = RoomMap::new(LocalTime::ZERO, GridFrame(0).position(), 0.0);
+        let mut left = Vec::new();
+        for frame in (from..end).step_by(usize::try_from(STEP).unwrap()) {
+            time.advance(GridFrame(frame).position());
+            while let Some(event) = time.poll_clock(map.local(GridFrame(frame + STEP).position()), &map) {
+                left.push(event);
+            }
+        }
+        left
+    }
+
+    fn follower() -> MusicalTime {
+        let mut time = MusicalTime::new();
+        time.set_role(Role::Follow);
+        time.take_room(playing());
+        time
+    }
+
+    fn count(events: &[Realtime], wanted: Realtime) -> usize {
+        events.iter().filter(|event| **event == wanted).count()
+    }
+
+    #[test]
+    fn a_daw_that_follows_no_more_is_stopped_once() {
+        let mut time = follower();
+        let begun = run(&mut time, 0, 48_000);
+        assert_eq!((count(&begun, Realtime::Start), count(&begun, Realtime::Stop)), (1, 0));
+        assert!(count(&begun, Realtime::Clock) >= 47);
+        time.set_role(Role::Off);
+        assert_eq!(run(&mut time, 48_000, 96_000), [Realtime::Stop]);
+    }
+
+    #[test]
+    fn a_lost_link_stops_the_daw_once_and_its_clock_goes_on() {
+        let mut time = follower();
+        run(&mut time, 0, 48_000);
+        time.lost();
+        let after = run(&mut time, 48_000, 96_000);
+        assert_eq!(count(&after, Realtime::Stop), 1);
+        assert!(count(&after, Realtime::Clock) >= 47);
+        assert_eq!(count(&after, Realtime::Continue) + count(&after, Realtime::Start), 0);
+    }
+
+    #[test]
+    fn a_clock_that_nobody_heard_begins_again() {
+        let mut time = follower();
+        time.repeat_clock();
+        assert_eq!(count(&run(&mut time, 0, 48_000), Realtime::Start), 1, "nothing was missed yet");
+        time.repeat_clock();
+        let after = run(&mut time, 48_000, 4 * 48_000);
+        assert_eq!((count(&after, Realtime::Stop), count(&after, Realtime::Continue)), (1, 1));
+    }
+
+    #[test]
+    fn the_lead_is_taken_only_by_who_is_to_lead() {
+        let mut time = follower();
+        time.take_lead();
+        assert_eq!(time.standpoint(), Standpoint::Following);
+        time.set_role(Role::Lead);
+        time.settle(MemberId(1));
+        assert_eq!(time.standpoint(), Standpoint::Refused(LEADER));
+        time.take_lead();
+        assert_eq!(time.standpoint(), Standpoint::Asking);
     }
 }

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use lockstep_shared::midi::LoopState;
 use lockstep_shared::session::ClientCounters;
 use lockstep_shared::time::{LocalTime, Span};
+use lockstep_shared::timeline::Motion;
 use lockstep_shared::wire::handshake::RefuseReason;
 use lockstep_shared::wire::{LeaveReason, StripId, WIRE_VERSION};
 
-use super::{Link, PortId, Standing};
-use crate::status::{LinkState, MemberStatus, Status, StripStatus};
+use super::{Link, PortId, Standing, Standpoint};
+use crate::status::{
+    Following, Leader, LinkState, MemberStatus, MusicalStatus, Part, SongPlace, Status, StripStatus,
+};
 use crate::wiring::{Gauges, LaneGauges, LaneNumber, STRIP_LANES};
 
 /// A strip that plays, in figures.
@@ -59,6 +63,7 @@ impl Link {
         Status {
             link: self.link_state(now),
             members: members.to_vec(),
+            musical: self.musical_status(now),
             drift_ppm: drift.is_finite().then_some(drift),
             clock_error_us: has_clock.then(|| self.clock.error_us_at(now)),
             round_trip_ms: has_clock.then(|| self.clock.round_trip().millis_f64()),
@@ -98,6 +103,53 @@ impl Link {
             strips: strips_of(member.id).collect(),
         });
         members.collect()
+    }
+
+    fn musical_status(&self, now: LocalTime) -> MusicalStatus {
+        let leader = match self.musical.leader() {
+            None => Leader::Nobody,
+            Some(leader) if Some(leader) == self.roster.you => Leader::You,
+            Some(leader) => {
+                let named = self.roster.members.iter().find(|member| member.id == leader);
+                Leader::Member(named.map_or_else(String::new, |member| member.name.clone()))
+            }
+        };
+        let part = match self.musical.standpoint() {
+            Standpoint::Off => Part::Off,
+            Standpoint::Following => Part::Follows,
+            Standpoint::Asking => Part::Asks,
+            Standpoint::Leading => Part::Leads,
+            Standpoint::Refused(_) => Part::Refused,
+        };
+        let place = self.song_place(now);
+        let is_closed = match self.musical.loop_state() {
+            LoopState::Lost => false,
+            LoopState::Acquire | LoopState::Track | LoopState::Hold => true,
+        };
+        let following = match (part, place) {
+            (Part::Follows, Some(place)) if place.playing => {
+                let ahead_ms = self.musical.follower_error_ms().filter(|_| is_closed);
+                ahead_ms.map_or(Following::Unseen, Following::AheadMs)
+            }
+            (Part::Off | Part::Follows | Part::Asks | Part::Leads | Part::Refused, _) => Following::Idle,
+        };
+        MusicalStatus { part, leader, place, following }
+    }
+
+    /// Where the room's song is, once somebody has led.
+    fn song_place(&self, now: LocalTime) -> Option<SongPlace> {
+        let line = self.musical.line().filter(|line| line.revision() > 0)?;
+        let place = line.place(self.clock.map(now)?.grid(now));
+        let at = place.bar_and_beat();
+        Some(SongPlace {
+            tempo_bpm: place.tempo.bpm(),
+            bar: at.bar + 1,
+            beat: at.beats.micro() / place.signature.note_beats().micro() + 1,
+            playing: match place.motion {
+                Motion::Playing => true,
+                Motion::Stopped => false,
+            },
+        })
     }
 
     /// Every strip that is played somewhere in this process, with its lane and what that shows.

@@ -1,6 +1,7 @@
 //! Where the operating system is: a clock, a socket, a thread, entropy, and the machine-local file of invites.
 
 pub mod clock;
+mod clock_output;
 mod invites;
 mod journal;
 mod member;
@@ -9,5 +10,6 @@ mod process;
 mod thread;
 mod wait;
 
+pub use clock_output::{ClockRedirection, ClockSink, Unsent, redirect_clock};
 pub(crate) use invites::Invites;
-pub(crate) use process::{Seat, take_seat};
+pub use process::{Seat, take_seat};

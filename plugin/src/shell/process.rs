@@ -21,7 +21,7 @@ struct Shared {
 
 /// An active instance's share of a link. The last one to be dropped ends the link's thread.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub struct Seat {
     number: u64,
     invite: Invite,
     link: Arc<LinkThread>,
@@ -30,7 +30,7 @@ pub(crate) struct Seat {
 }
 
 /// Shares the link to the invite's room, starting it if this is the first instance there.
-pub(crate) fn take_seat(invite: &Invite, member_name: &str, port: Box<Port>) -> Result<Seat, String> {
+pub fn take_seat(invite: &Invite, member_name: &str, port: Box<Port>) -> Result<Seat, String> {
     let mut links = LINKS.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = match links.iter().position(|shared| shared.invite == *invite) {
         Some(place) => &mut links[place],
@@ -51,18 +51,24 @@ pub(crate) fn take_seat(invite: &Invite, member_name: &str, port: Box<Port>) -> 
 
 impl Seat {
     /// Changes the names that the others see.
-    pub(crate) fn rename(&self, member_name: &str, strip_name: &str) {
+    pub fn rename(&self, member_name: &str, strip_name: &str) {
         self.link.rename(self.number, member_name.to_owned(), strip_name.to_owned());
     }
 
     /// Leaves the room and takes the instance's port along, to another.
-    pub(crate) fn leave(mut self) -> Option<Box<Port>> {
+    pub fn leave(mut self) -> Option<Box<Port>> {
         self.has_left = true;
         self.link.remove(self.number)
     }
 
+    /// Takes the lead of the room's musical time, whoever has it.
+    pub fn take_lead(&self) {
+        self.link.take_lead();
+    }
+
     /// What the editor shows.
-    pub(crate) fn status(&self) -> Status {
+    #[must_use]
+    pub fn status(&self) -> Status {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -10,9 +10,10 @@ use lockstep_shared::session::{ClientSettings, Invite};
 use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
 
+use super::clock_output::{ClockOutput, Heard};
 use super::journal::Journal;
 use super::{clock, member, priority, wait};
-use crate::link::{Link, LinkSettings, Port, PortId};
+use crate::link::{Link, LinkSettings, Port, PortId, Standpoint};
 use crate::status::{LinkState, Status};
 
 /// How often the status is worked out.
@@ -35,6 +36,7 @@ enum Command {
     Add { seat: u64, port: Box<Port>, status: SharedStatus },
     Remove { seat: u64, back: Sender<Box<Port>> },
     Rename { seat: u64, member_name: String, strip_name: String },
+    TakeLead,
     Stop,
 }
 
@@ -70,6 +72,10 @@ impl LinkThread {
 
     pub(super) fn rename(&self, seat: u64, member_name: String, strip_name: String) {
         self.send(Command::Rename { seat, member_name, strip_name });
+    }
+
+    pub(super) fn take_lead(&self) {
+        self.send(Command::TakeLead);
     }
 
     fn send(&self, command: Command) {
@@ -121,6 +127,7 @@ impl Runner {
         let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
         let mut status_due = clock::now();
         let mut journal = Journal::from_environment();
+        let mut clock_output = ClockOutput::new();
         loop {
             loop {
                 match self.inbox.try_recv() {
@@ -139,16 +146,22 @@ impl Runner {
                 if length <= DATAGRAM_BYTES_MAX {
                     link.handle_datagram(clock::now(), &mut buffer[..length]);
                 }
+                emit_clock(&mut link, &mut clock_output);
             }
             link.handle_timeout(clock::now());
+            attend(&mut link, &mut clock_output);
+            emit_clock(&mut link, &mut clock_output);
             send_all(&socket, &mut link, &mut buffer);
+            emit_clock(&mut link, &mut clock_output);
             let now = clock::now();
             journal.write(now, &link);
             if now >= status_due {
                 status_due = now + STATUS_EVERY;
                 let members = link.members();
                 for seat in &self.seats {
-                    set(&seat.status, link.status(now, seat.port, &members));
+                    let mut status = link.status(now, seat.port, &members);
+                    status.notices.extend(clock_output.notice());
+                    set(&seat.status, status);
                 }
             }
             let timeout = now.duration_until(link.poll_timeout()).min(SLEEP_MAX);
@@ -156,6 +169,7 @@ impl Runner {
                 // A socket that cannot be waited for is looked at again after the wait itself.
                 std::thread::park_timeout(timeout);
             }
+            emit_clock(&mut link, &mut clock_output);
         }
     }
 
@@ -253,6 +267,7 @@ impl Runner {
                     link.rename(now, running.port, member_name, strip_name);
                 }
             }
+            Command::TakeLead => link.take_lead(),
             // Seen to where commands are read.
             Command::Stop => {}
         }
@@ -271,6 +286,31 @@ fn send_all(socket: &UdpSocket, link: &mut Link, buffer: &mut [u8]) {
     while let Some(length) = link.poll_transmit(clock::now(), &mut buffer[..DATAGRAM_BYTES_MAX]) {
         // What the system will not take now is lost, as on any network.
         let _ = socket.send(&buffer[..length]);
+    }
+}
+
+/// Has the clock's output follow what this process is to the room's musical time.
+fn attend(link: &mut Link, output: &mut ClockOutput) {
+    let now = clock::now();
+    match link.musical().standpoint() {
+        Standpoint::Following => {
+            if output.follow(now) == Heard::FromNowOn {
+                link.repeat_clock();
+            }
+        }
+        Standpoint::Off | Standpoint::Asking | Standpoint::Leading | Standpoint::Refused(_) => {
+            output.rest(now);
+        }
+    }
+}
+
+/// Sends the events of the MIDI clock that are due. Called wherever time has passed.
+fn emit_clock(link: &mut Link, output: &mut ClockOutput) {
+    loop {
+        let now = clock::now();
+        let due = link.clock_due(now);
+        let Some(event) = link.poll_clock(now) else { return };
+        output.send(due, event);
     }
 }
 

@@ -9,7 +9,7 @@ use lockstep_shared::time::{DeviceFrame, Frames, Span};
 use super::{Figure, Holds, Length};
 use crate::oracle::Source;
 use crate::shell::relay_process::RelayProcess;
-use crate::shell::runner::{Heard, RunningMember};
+use crate::shell::runner::{Heard, Playing, RunningMember};
 
 const BLOCK: usize = 64;
 /// Frames of one comparison.
@@ -29,7 +29,8 @@ pub fn loopback_figures(length: Length) -> Result<Vec<Figure>> {
     };
     let relay = RelayProcess::start()?;
     let sources = [Source::Noise { player: 1 }, Source::Noise { player: 2 }];
-    let start = |number: u8, source| RunningMember::start(&relay.invite, number, source, BLOCK, span);
+    let start =
+        |number: u8, source| RunningMember::start(&relay.invite, number, Playing::only(source, BLOCK, span));
     let members = [start(1, sources[0])?, start(2, sources[1])?];
     let [first, second] = members.map(RunningMember::join);
     let (first, second) = (first.context("a member failed")?, second.context("a member failed")?);

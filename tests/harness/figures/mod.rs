@@ -1,6 +1,7 @@
 //! Figures: what the production types reach in the simulator, beside what they should reach.
 
 pub mod clock;
+pub mod clock_output;
 pub mod drift;
 pub mod engine;
 pub mod loopback;

@@ -1,6 +1,7 @@
 //! Where benches meet the operating system: the clock, real sockets, the relay's process, CPU counters.
 
 pub mod clock;
+pub mod conductor;
 pub mod load;
 pub mod relay_process;
 pub mod runner;

@@ -1,4 +1,7 @@
 //! A member in real time: a link on one thread with a real socket, an engine on another with an in-memory audio clock.
+//!
+//! A [`RunningMember`]'s link is stepped here; a [`SeatedMember`] shares the link's thread of this process, the one that
+//! runs inside a DAW.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -7,9 +10,11 @@ use std::thread::JoinHandle;
 
 use anyhow::Result;
 use lockstep_plugin::engine::{
-    BLOCK_FRAMES_MAX, Block, Engine, HostTransport, Rendering, RoomMode, STRIP_OUTPUTS, Setup,
+    BLOCK_FRAMES_MAX, Block, Controls, Engine, HostTransport, Rendering, Role, RoomMode, STRIP_OUTPUTS, Setup,
 };
 use lockstep_plugin::link::{Link, LinkSettings, Port};
+use lockstep_plugin::shell::{Seat, take_seat};
+use lockstep_plugin::status::Status;
 use lockstep_plugin::wiring::{Gauges, wire};
 use lockstep_shared::session::{ClientSettings, Invite, MemberKey};
 use lockstep_shared::time::convert::{f64_from_i64, i64_from_usize};
@@ -32,6 +37,73 @@ pub struct Heard {
     pub gauges: Arc<Gauges>,
 }
 
+/// What a member's DAW does.
+#[derive(Clone, Copy, Debug)]
+pub struct Playing {
+    /// The track's sound.
+    pub source: Source,
+    /// Frames of a block.
+    pub block: usize,
+    /// For how long.
+    pub span: Span,
+    /// What its transport is to the room.
+    pub role: Role,
+    /// Its tempo if its transport runs; else it says nothing of one.
+    pub bpm: Option<f64>,
+}
+
+impl Playing {
+    /// Plays `source` and has nothing to do with the room's musical time.
+    #[must_use]
+    pub const fn only(source: Source, block: usize, span: Span) -> Self {
+        Self { source, block, span, role: Role::Off, bpm: None }
+    }
+
+    fn transport(&self, first: i64) -> HostTransport {
+        let position = |bpm: f64| f64_from_i64(first) / 48_000.0 * bpm / 60.0;
+        HostTransport {
+            playing: self.bpm.is_some(),
+            tempo_bpm: self.bpm,
+            position_quarters: self.bpm.map(position),
+            time_signature: self.bpm.map(|_| (4, 4)),
+            ..HostTransport::default()
+        }
+    }
+}
+
+/// A member whose link runs on the plugin's own thread.
+#[derive(Debug)]
+pub struct SeatedMember {
+    seat: Seat,
+    audio: JoinHandle<Heard>,
+}
+
+impl SeatedMember {
+    /// Starts the member. All seated members of this process are strips of one.
+    pub fn start(invite: &Invite, playing: Playing) -> Result<Self> {
+        let (audio_end, link_end) = wire();
+        let gauges = Arc::clone(&link_end.gauges);
+        let port = Port::new(link_end, "seated".to_owned(), SampleRate::GRID);
+        let engine = Engine::new(SETUP, audio_end);
+        let seat = take_seat(invite, "seated", Box::new(port)).map_err(anyhow::Error::msg)?;
+        let audio = std::thread::spawn(move || run_audio(engine, gauges, &playing));
+        Ok(Self { seat, audio })
+    }
+
+    /// Waits for its end and leaves: what its editor showed last. None if its audio thread failed.
+    #[must_use]
+    pub fn join(self) -> Option<Status> {
+        self.audio.join().ok()?;
+        Some(self.seat.status())
+    }
+}
+
+const SETUP: Setup = Setup {
+    sample_rate: SampleRate::GRID,
+    block_frames_max: BLOCK_FRAMES_MAX,
+    rendering: Rendering::Realtime,
+};
+
 /// A running member.
 #[derive(Debug)]
 pub struct RunningMember {
@@ -41,11 +113,9 @@ pub struct RunningMember {
 }
 
 impl RunningMember {
-    /// Starts a member that plays `source` in blocks of `block` frames for `span`.
-    pub fn start(invite: &Invite, number: u8, source: Source, block: usize, span: Span) -> Result<Self> {
-        let socket = UdpSocket::bind("0.0.0.0:0")?;
-        socket.connect((invite.host.as_str(), invite.port))?;
-        socket.set_nonblocking(true)?;
+    /// Starts a member.
+    pub fn start(invite: &Invite, number: u8, playing: Playing) -> Result<Self> {
+        let socket = connect(invite)?;
         let client = ClientSettings {
             relay_key: invite.relay_key,
             secret: invite.secret,
@@ -58,18 +128,13 @@ impl RunningMember {
         let gauges = Arc::clone(&link_end.gauges);
         let port = Port::new(link_end, format!("strip {number}"), SampleRate::GRID);
         link.add_port(clock::now(), port)?;
-        let setup = Setup {
-            sample_rate: SampleRate::GRID,
-            block_frames_max: BLOCK_FRAMES_MAX,
-            rendering: Rendering::Realtime,
-        };
-        let engine = Engine::new(setup, audio_end);
+        let engine = Engine::new(SETUP, audio_end);
         let stop = Arc::new(AtomicBool::new(false));
         let link = {
             let stop = Arc::clone(&stop);
             std::thread::spawn(move || run_link(link, &socket, &stop))
         };
-        let audio = std::thread::spawn(move || run_audio(engine, gauges, source, block, span));
+        let audio = std::thread::spawn(move || run_audio(engine, gauges, &playing));
         Ok(Self { stop, link, audio })
     }
 
@@ -82,7 +147,15 @@ impl RunningMember {
     }
 }
 
-fn run_link(mut link: Link, socket: &UdpSocket, stop: &AtomicBool) {
+/// A socket to the invite's relay.
+pub(super) fn connect(invite: &Invite) -> Result<UdpSocket> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect((invite.host.as_str(), invite.port))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+pub(super) fn run_link(mut link: Link, socket: &UdpSocket, stop: &AtomicBool) {
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     while !stop.load(Ordering::Relaxed) {
         while let Ok(length) = socket.recv(&mut buffer) {
@@ -98,10 +171,11 @@ fn run_link(mut link: Link, socket: &UdpSocket, stop: &AtomicBool) {
     }
 }
 
-fn run_audio(mut engine: Engine, gauges: Arc<Gauges>, source: Source, block: usize, span: Span) -> Heard {
+fn run_audio(mut engine: Engine, gauges: Arc<Gauges>, playing: &Playing) -> Heard {
+    let Playing { source, block, span, role, .. } = *playing;
     ask_for_realtime();
     let start = clock::now();
-    let controls = open_controls(RoomMode::Stems);
+    let controls = Controls { role, ..open_controls(RoomMode::Stems) };
     let (mut left, mut right) = (vec![0.0; block], vec![0.0; block]);
     let (mut strip_left, mut strip_right) = (vec![0.0; block], vec![0.0; block]);
     let blocks = span.nanos() * 48_000 / 1_000_000_000 / i64_from_usize(block);
@@ -118,7 +192,7 @@ fn run_audio(mut engine: Engine, gauges: Arc<Gauges>, source: Source, block: usi
         let mut strips: [Option<[&mut [f32]; 2]>; STRIP_OUTPUTS] = Default::default();
         strips[0] = Some([&mut strip_left, &mut strip_right]);
         let mut views = Block { main: [&mut left, &mut right], strips };
-        engine.process(clock::now(), &mut views, &HostTransport::default(), &controls);
+        engine.process(clock::now(), &mut views, &playing.transport(first), &controls);
         strip.extend_from_slice(&strip_left);
     }
     Heard { start, strip, gauges }

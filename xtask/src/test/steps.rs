@@ -45,6 +45,11 @@ pub(super) const ALL: &[Step] = &[
         about: "the plugin in hosts of others: DawDreamer, pedalboard, Ardour",
         run: foreign,
     },
+    Step {
+        name: "sequencer",
+        about: "the MIDI clock through ALSA's sequencer, as aseqdump hears it",
+        run: sequencer,
+    },
     Step { name: "realtime", about: "the audio thread under RealtimeSanitizer", run: realtime },
     Step { name: "jam", about: "two players make music for a few seconds", run: short_jam },
 ];
@@ -71,10 +76,12 @@ fn tidy() -> Result<Outcome> {
 }
 
 fn lints() -> Result<Outcome> {
+    ensure(&[Need::Build])?;
     passed(&mut cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
 }
 
 fn units() -> Result<Outcome> {
+    ensure(&[Need::Build])?;
     // The hosts have a step of their own: they want the built plugin.
     let runner = if is_on_path("cargo-nextest") {
         cargo(["nextest", "run", "--workspace", "--exclude", "lockstep-hosts", "--no-fail-fast"])
@@ -86,10 +93,12 @@ fn units() -> Result<Outcome> {
 }
 
 fn documents() -> Result<Outcome> {
+    ensure(&[Need::Build])?;
     passed(&mut cargo(["test", "--quiet", "--workspace", "--doc"]))
 }
 
 fn corpora() -> Result<Outcome> {
+    ensure(&[Need::Build])?;
     // The bodies of the fuzz targets compile on the stable toolchain, as a test over the committed corpora.
     passed(&mut cargo(["test", "--quiet", "--package", "lockstep-tests", "--test", "corpora"]))
 }
@@ -108,6 +117,27 @@ fn foreign() -> Result<Outcome> {
     let mut hosts = command("sh");
     hosts.arg("tests/hosts/foreign/run.sh").arg(&bundles.vst3);
     passed(hosts.env("LOCKSTEP_PYTHON", python()))
+}
+
+/// Where the kernel has no sequencer, the two programs can be copied into a virtual machine and run there.
+fn sequencer() -> Result<Outcome> {
+    /// The program's own way to say that there is nothing to try it with.
+    const NO_SEQUENCER: i32 = 3;
+
+    if !is_on_path("aseqdump") {
+        return Ok(Outcome::NotRun(
+            "not run: no ALSA sequencer here, or no aseqdump (alsa-utils)".to_owned(),
+        ));
+    }
+    ensure(&[Need::Build])?;
+    stream(&mut cargo(["build", "--package", "lockstep-relay"]))?;
+    let mut run = cargo(["run", "--quiet", "--package", "lockstep-tests", "--bin", "lockstep-sequencer"]);
+    let status = run.status().context("cargo does not start")?;
+    match status.code() {
+        Some(0) => Ok(Outcome::Passed),
+        Some(NO_SEQUENCER) => Ok(Outcome::NotRun("not run: no ALSA sequencer here".to_owned())),
+        _ => bail!("{status}"),
+    }
 }
 
 /// 10,000 blocks in a room that members join, play in and leave.
