@@ -26,7 +26,8 @@ use lockstep_shared::wire::{
 };
 
 use crate::engine::RoomMode;
-use crate::wiring::{MIX_LANE, STRIP_LANES};
+use crate::wiring::{ClockGuide, MIX_LANE, STRIP_LANES};
+use musical::GuideNumber;
 pub use musical::{MusicalTime, Standpoint};
 pub use port::Port;
 use port::Resync;
@@ -137,6 +138,7 @@ impl Link {
     pub fn remove_port(&mut self, now: LocalTime, id: PortId) -> Option<Port> {
         let mut port = self.ports.remove(&id)?;
         port.resync();
+        port.guide(GuideNumber::UNTOLD, ClockGuide::default);
         self.refresh(now);
         Some(port)
     }
@@ -224,6 +226,10 @@ impl Link {
                     self.musical.observe(&reading, me);
                 }
             }
+        }
+        let guide = self.musical.guide_number();
+        for port in self.ports.values_mut() {
+            port.guide(guide, || self.musical.guide());
         }
         if let Some(map) = self.clock.map(now) {
             self.musical.advance(map.grid(now));

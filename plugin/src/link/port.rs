@@ -8,8 +8,9 @@ use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Sinc};
 use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, SampleRate};
 use lockstep_shared::wire::{ChunksPerDatagram, StripId};
 
+use super::musical::GuideNumber;
 use crate::engine::Lane;
-use crate::wiring::{LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, STRIP_LANES};
+use crate::wiring::{ClockGuide, LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, STRIP_LANES};
 
 /// An instance, as the link's thread sees it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Port {
     sinc: Arc<Sinc>,
     lanes: [LaneState; LANES],
     resync: Resync,
+    /// The guide that the engine was given last.
+    guided: GuideNumber,
     run: [ChunkFrames; 4],
 }
 
@@ -59,6 +62,7 @@ impl Port {
             sinc: Arc::new(from_grid),
             lanes: [LaneState::Free; LANES],
             resync: Resync::Done,
+            guided: GuideNumber::UNTOLD,
             run: [SILENT_CHUNK; 4],
         }
     }
@@ -72,6 +76,14 @@ impl Port {
     pub(super) fn set_clock(&mut self, map: Option<RoomMap>) {
         if let Some(map) = map.filter(|_| self.resync == Resync::Done) {
             let _ = self.end.orders.push(Order::Clock(map));
+        }
+    }
+
+    /// Gives the engine's MIDI clock the guide of this number, unless it has it. One that finds the ring full is given
+    /// at the next call.
+    pub(super) fn guide(&mut self, number: GuideNumber, guide: impl FnOnce() -> ClockGuide) {
+        if number != self.guided && self.end.guides.push(guide()).is_ok() {
+            self.guided = number;
         }
     }
 
