@@ -130,6 +130,12 @@ impl Follower {
         Observation { at, quarters: ticks / 24.0, motion }
     }
 
+    /// The tempo that this DAW shows, in quarter notes a minute.
+    #[must_use]
+    pub fn tempo_bpm(&self) -> f64 {
+        60.0 * f64::from(GRID_RATE) / self.smoother.quarter_frames()
+    }
+
     fn take(&mut self, at: f64, event: Realtime) {
         match event {
             Realtime::Clock => self.tick(at),
