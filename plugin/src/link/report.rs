@@ -25,6 +25,8 @@ pub struct Played {
     pub concealed: u64,
     /// The rate of the interface that plays it against the grid.
     pub drift_ppm: f64,
+    /// How late the beats that meet here are; NaN while none are compared.
+    pub beat_error_ms: f64,
 }
 
 impl Link {
@@ -40,6 +42,7 @@ impl Link {
                     present: shown.present.load(Ordering::Relaxed),
                     concealed: shown.concealed.load(Ordering::Relaxed),
                     drift_ppm: port.end.gauges.drift_ppm.load(Ordering::Relaxed),
+                    beat_error_ms: shown.beat_error_ms.load(Ordering::Relaxed),
                 }
             })
         })

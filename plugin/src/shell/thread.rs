@@ -141,6 +141,8 @@ impl Runner {
                 }
             }
             link.handle_timeout(clock::now());
+            // What is due and not taken would be waited for without end; nobody here takes it.
+            while link.poll_clock(clock::now()).is_some() {}
             send_all(&socket, &mut link, &mut buffer);
             let now = clock::now();
             journal.write(now, &link);
