@@ -6,6 +6,7 @@
 //! | transport readings | audio -> link | `rtrb` | [`READINGS`] | drop newest: the next says it again |
 //! | received chunks | link -> audio | `rtrb` of fixed arrays | [`RECEIVED_CHUNKS`] | drop newest, count / conceal |
 //! | orders (maps, lanes) | link -> audio | `rtrb` | [`ORDERS`] | link keeps it and tries again |
+//! | the line to follow | link -> audio | `rtrb` | [`GUIDES`] | link tries again; the latest counts |
 //! | retired lanes | audio -> link | `rtrb` | [`RETIRED`] | audio keeps the lane, silent |
 //! | levels, counters, wishes | both ways | atomics, [`Gauges`] | latest | - |
 //! | status | link -> editor | `Mutex`, neither end is real-time | latest | - |
@@ -21,6 +22,7 @@ use atomic_float::{AtomicF32, AtomicF64};
 use lockstep_shared::clock::{HostPace, RoomMap};
 use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp};
+use lockstep_shared::timeline::Timeline;
 use lockstep_shared::timeline::author::Reading;
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -35,6 +37,8 @@ const READINGS: usize = 256;
 /// Orders: two for every lane and a second of clock maps.
 const ORDERS: usize = 160;
 const RETIRED: usize = 2 * LANES;
+/// Lines: a few revisions in one block, 2.5 kB each.
+const GUIDES: usize = 4;
 
 /// Remote strips that one instance can play, and the mix.
 pub const LANES: usize = STRIP_LANES + 1;
@@ -86,6 +90,27 @@ pub enum Order {
     Close(LaneNumber),
     /// The delay that everybody in the room plays at in the Room mode, in grid frames.
     RoomDelay(f64),
+}
+
+/// What the audio thread's MIDI clock goes by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClockGuide {
+    /// Whether the DAW is to follow.
+    pub state: GuideState,
+    /// The room's line, as last heard.
+    pub line: Timeline,
+}
+
+/// Whether a DAW is to follow the room's line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GuideState {
+    /// No: it leads, or does nothing, or there is no line.
+    #[default]
+    Off,
+    /// Yes.
+    Follow,
+    /// The link is lost, so the line may have been changed: the DAW is stopped.
+    Lost,
 }
 
 /// Values that are read and written by several threads, each meaningful by itself.
@@ -230,6 +255,8 @@ pub struct AudioEnd {
     pub received: Consumer<ReceivedChunk>,
     /// What the link says.
     pub orders: Consumer<Order>,
+    /// The line that the DAW follows.
+    pub guides: Consumer<ClockGuide>,
     /// Lanes on their way to be freed.
     pub retired: Producer<(LaneNumber, Box<Lane>)>,
     /// Shown and wished.
@@ -247,6 +274,8 @@ pub struct LinkEnd {
     pub received: Producer<ReceivedChunk>,
     /// What the link says.
     pub orders: Producer<Order>,
+    /// The line that the DAW follows.
+    pub guides: Producer<ClockGuide>,
     /// Lanes to be freed.
     pub retired: Consumer<(LaneNumber, Box<Lane>)>,
     /// Shown and wished.
@@ -260,6 +289,7 @@ pub fn wire() -> (AudioEnd, LinkEnd) {
     let (readings_in, readings_out) = RingBuffer::new(READINGS);
     let (received_in, received_out) = RingBuffer::new(RECEIVED_CHUNKS);
     let (orders_in, orders_out) = RingBuffer::new(ORDERS);
+    let (guides_in, guides_out) = RingBuffer::new(GUIDES);
     let (retired_in, retired_out) = RingBuffer::new(RETIRED);
     let gauges = Arc::new(Gauges::default());
     gauges.drift_ppm.store(f64::NAN, Ordering::Relaxed);
@@ -273,6 +303,7 @@ pub fn wire() -> (AudioEnd, LinkEnd) {
         readings: readings_in,
         received: received_out,
         orders: orders_out,
+        guides: guides_out,
         retired: retired_in,
         gauges: Arc::clone(&gauges),
     };
@@ -281,6 +312,7 @@ pub fn wire() -> (AudioEnd, LinkEnd) {
         readings: readings_out,
         received: received_in,
         orders: orders_in,
+        guides: guides_in,
         retired: retired_out,
         gauges,
     };

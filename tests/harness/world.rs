@@ -448,7 +448,7 @@ fn transport(
             let seen = follower.transport(at);
             HostTransport {
                 playing: seen.motion == Motion::Playing,
-                tempo_bpm: follower.bpm(at),
+                tempo_bpm: Some(follower.tempo_bpm()),
                 position_quarters: Some(seen.quarters),
                 time_signature: Some((4, 4)),
                 ..HostTransport::default()

@@ -29,6 +29,10 @@ const SHORT_FRAMES: f64 = 16.0;
 const STEP_FRAMES: f64 = 8.0;
 /// Room in the window for what arrives before it is due: a quarter of a second.
 const AHEAD_FRAMES: f64 = 12_000.0;
+/// By the beats, what is still further away than this after so long is not glided but faded: a glide takes a second
+/// for each millisecond, and a DAW that is just catching up with the room moves by several.
+const BEATS_APART_FRAMES: f64 = 48.0;
+const BEATS_APART_FOR: f64 = 24_000.0;
 /// Output frames over which a lane fades in or out.
 const FADE_OUTPUT_FRAMES: usize = 480;
 /// Frames of a piece that is read at once.
@@ -53,6 +57,8 @@ pub struct Lane {
     sync: SyncDelay,
     /// The delay last commanded: the automatic part and the user's, in grid frames.
     commanded: [f64; 2],
+    /// For how many grid frames the beats have been apart.
+    apart_frames: f64,
 }
 
 /// What the instance wants of every lane.
@@ -103,6 +109,7 @@ impl Lane {
             stamps: StampRing::new(),
             sync: SyncDelay::default(),
             commanded: [0.0; 2],
+            apart_frames: 0.0,
         }
     }
 
@@ -187,8 +194,9 @@ impl Lane {
                 // A glide takes a second for each millisecond: too long where every chunk until then is a gap.
                 let is_rising = delays[0] + delays[1] > self.pointer.delay_frames();
                 let is_urgent = is_rising && self.late_share > LATE_SHARE_URGENT;
-                let is_gliding = is_small && delays[1] == self.commanded[1] && !is_urgent;
-                if delays != self.commanded || is_urgent {
+                let is_apart = self.is_apart(block, wanted.mode, delays[0] + delays[1]);
+                let is_gliding = is_small && delays[1] == self.commanded[1] && !is_urgent && !is_apart;
+                if delays != self.commanded || is_urgent || is_apart {
                     let way = if is_gliding { Move::Glide } else { Move::Fade };
                     self.pointer.command(delays[0] + delays[1], way);
                     self.commanded = delays;
@@ -196,6 +204,25 @@ impl Lane {
             }
             Stage::Watching(_) | Stage::Closing => {}
         }
+    }
+
+    /// Whether what is heard has been away from `wanted_frames`, which the beats ask for, for too long to glide there.
+    fn is_apart(&mut self, block: &Segment, mode: SyncMode, wanted_frames: f64) -> bool {
+        let by_beats = match mode {
+            SyncMode::Tight => false,
+            SyncMode::Room | SyncMode::Grid(_) => true,
+        };
+        let away = (wanted_frames - self.pointer.delay_frames()).abs();
+        if !by_beats || away <= BEATS_APART_FRAMES {
+            self.apart_frames = 0.0;
+            return false;
+        }
+        self.apart_frames += block.frames.f64() * block.step;
+        let is_apart = self.apart_frames >= BEATS_APART_FOR;
+        if is_apart {
+            self.apart_frames = 0.0;
+        }
+        is_apart
     }
 
     /// What the network and the blocks ask for, and a margin. Whole frames: while the clocks agree exactly, what is heard

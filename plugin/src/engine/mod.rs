@@ -2,6 +2,7 @@
 //! log, and a bound on its work.
 
 mod capture;
+mod clock;
 mod lane;
 mod playback;
 #[cfg(test)]
@@ -19,6 +20,8 @@ use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, LocalTime, SampleRat
 pub use lockstep_shared::wire::Role;
 
 use self::capture::Capture;
+use self::clock::Clock;
+pub use self::clock::ClockEvent;
 pub use self::lane::Lane;
 use self::playback::Playback;
 use crate::wiring::{AudioEnd, Order};
@@ -126,6 +129,7 @@ pub struct Engine {
     next: DeviceFrame,
     capture: Capture,
     playback: Playback,
+    clock: Clock,
     send_gain: Gain,
     /// None before the first block: what the monitor was set to before is no change.
     monitor_gain: Option<Gain>,
@@ -148,6 +152,7 @@ impl Engine {
             next: DeviceFrame(0),
             capture: Capture::new(setup.sample_rate, to_grid),
             playback: Playback::new(),
+            clock: Clock::new(),
             send_gain: Gain::new(0.0),
             monitor_gain: None,
         }
@@ -190,8 +195,20 @@ impl Engine {
             // A link that is behind misses readings, and the next one says the same.
             let _ = self.end.readings.push(transport::reading(transport, &segment));
         }
+        match segment.filter(|_| controls.role == Role::Follow) {
+            Some(segment) => self.clock.follow(&segment, transport),
+            None => self.clock.rest(),
+        }
         self.playback.retire(&mut self.end.retired);
         self.show(controls, segment.as_ref());
+    }
+
+    /// The MIDI clock for the host, if it follows: the events of the last block, in order.
+    ///
+    /// Real-time: yes. Bound: constant.
+    #[must_use]
+    pub fn clock_events(&self) -> &[ClockEvent] {
+        self.clock.events()
     }
 
     /// Forgets what was heard so far, as after a host's reset; keeps the room.
@@ -216,6 +233,10 @@ impl Engine {
                 Order::Close(number) => self.playback.close(number),
                 Order::RoomDelay(frames) => self.playback.set_room_delay(frames),
             }
+        }
+        for _ in 0..self.end.guides.slots() {
+            let Ok(guide) = self.end.guides.pop() else { break };
+            self.clock.take(guide);
         }
     }
 

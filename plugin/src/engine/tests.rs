@@ -1,8 +1,10 @@
 //! The engine alone, its link's end in the test's hands.
 
 use super::*;
-use crate::wiring::{LinkEnd, wire};
-use lockstep_shared::time::{CHUNK_FRAMES, Frames, GridFrame, Span};
+use crate::wiring::{ClockGuide, GuideState, LinkEnd, wire};
+use lockstep_shared::midi::Realtime;
+use lockstep_shared::time::{Beats, CHUNK_FRAMES, Frames, GridFrame, Span};
+use lockstep_shared::timeline::{AuthorId, Intent, Timeline};
 
 const BLOCK: usize = 64;
 
@@ -172,4 +174,73 @@ fn what_is_not_finite_is_not_sent() {
         rig.block(f32::NAN);
     }
     assert!(rig.captured().iter().flat_map(|chunk| chunk.frames[0]).all(|sample| sample == 0.0));
+}
+
+/// A rig whose host follows a line that starts at beat 0, half a second after the device did, at 120 BPM.
+fn following() -> Rig {
+    let mut rig = Rig::new(Rendering::Realtime);
+    rig.know_the_clock();
+    rig.controls.role = Role::Follow;
+    rig.guide(GuideState::Follow);
+    rig
+}
+
+impl Rig {
+    fn guide(&mut self, state: GuideState) {
+        let start = Intent::Start { beats: Beats::default(), at: GridFrame(1_024_000).position() };
+        let line = Timeline::default().with_intent(AuthorId(1), &start);
+        self.link.guides.push(ClockGuide { state, line }).unwrap();
+    }
+
+    /// Some blocks, and what the clock said in them: device frames and events.
+    fn clock(&mut self, blocks: usize) -> Vec<(i64, Realtime)> {
+        let mut said = Vec::new();
+        for _ in 0..blocks {
+            let first = self.frame;
+            self.block(0.0);
+            let events = self.engine.clock_events().iter();
+            said.extend(events.map(|clock| (first + i64_from_usize(clock.frame), clock.event)));
+        }
+        said
+    }
+}
+
+#[test]
+fn a_follower_is_sent_every_tick_at_its_frame() {
+    let mut rig = following();
+    let said = rig.clock(1_000);
+    let begins: Vec<i64> =
+        said.iter().filter(|(_, event)| *event != Realtime::Clock).map(|(frame, _)| *frame).collect();
+    assert_eq!(begins, [24_000 - 60], "started 1.25 ms before its first tick, and not stopped: {said:?}");
+    let ticks: Vec<i64> =
+        said.iter().filter(|(frame, _)| *frame > 24_000 - 60).map(|(frame, _)| *frame).collect();
+    assert_eq!(ticks.len(), 40);
+    for (tick, frame) in (24..).zip(ticks) {
+        // Just before a block is in the block before.
+        assert!((frame - tick * 1_000).abs() <= 1, "{tick}: {frame}");
+    }
+    assert!(said.iter().filter(|(frame, _)| *frame < 23_000).count() > 20, "ticks lead up to the start");
+}
+
+#[test]
+fn a_host_that_follows_no_more_is_stopped_once() {
+    let mut rig = following();
+    rig.clock(500);
+    rig.controls.role = Role::Lead;
+    assert_eq!(rig.clock(100), [(500 * 64, Realtime::Stop)]);
+}
+
+#[test]
+fn a_lost_link_stops_the_host_once_and_it_goes_on_when_the_line_is_heard_again() {
+    let mut rig = following();
+    rig.clock(500);
+    rig.guide(GuideState::Lost);
+    let said = rig.clock(400);
+    let ticks = said.iter().filter(|(_, event)| *event == Realtime::Clock).count();
+    assert_eq!(said[0], (500 * 64, Realtime::Stop));
+    assert_eq!(ticks, said.len() - 1, "no second stop, and nothing that starts: {said:?}");
+    assert!(ticks > 20, "the tempo goes on");
+    rig.guide(GuideState::Follow);
+    let said = rig.clock(1_500);
+    assert!(said.iter().any(|(_, event)| *event == Realtime::Continue), "{said:?}");
 }

@@ -202,6 +202,7 @@ impl<E> Lockstep<E> {
                 catch_unwind(AssertUnwindSafe(|| engine.process(now, &mut block, &transport, controls)));
             if outcome.is_ok() {
                 silence_what_is_not_finite(&mut block);
+                self.seam.send_clock(position.offset + start, engine.clock_events());
             } else {
                 self.stop();
             }

@@ -8,11 +8,13 @@
 //! |---|---|
 //! | `init` | gives the editor a way to mark the project as changed: nice-plug has none for settings outside the parameters |
 //! | `activate` | makes the memory that `process` pads with, off the audio thread |
-//! | `process` | stamps the callback; shows nice-plug every declared port whatever the host connected: nice-plug reads past the host's array when there are fewer ports, and skips the plugin when a port has no memory |
-//! | `get_extension` | offers no window to a host that lacks the host's side of `clap.gui`: nice-plug would abort when asked to open one |
+//! | `process` | stamps the callback; sends the MIDI clock; shows nice-plug every declared port whatever the host connected: nice-plug reads past the host's array when there are fewer ports, and skips the plugin when a port has no memory |
+//! | `get_extension` | offers no window to a host that lacks the host's side of `clap.gui`: nice-plug would abort when asked to open one; offers the [note port](note_port) of the MIDI clock |
 //! | `on_main_thread` | asks the host to mark the project as changed, which only the main thread may |
 //! | `destroy` | frees the shim after nice-plug has freed the plugin |
 #![expect(unsafe_code, reason = "the CLAP interface is C: pointers in, pointers out")]
+
+mod note_port;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::{null, null_mut};
@@ -22,6 +24,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use clap_sys::audio_buffer::clap_audio_buffer;
 use clap_sys::entry::clap_plugin_entry;
 use clap_sys::ext::gui::CLAP_EXT_GUI;
+use clap_sys::ext::note_ports::CLAP_EXT_NOTE_PORTS;
 use clap_sys::ext::params::{CLAP_EXT_PARAMS, clap_plugin_params};
 use clap_sys::ext::state::{CLAP_EXT_STATE, clap_host_state};
 use clap_sys::factory::plugin_factory::{CLAP_PLUGIN_FACTORY_ID, clap_plugin_factory};
@@ -32,6 +35,7 @@ use clap_sys::version::CLAP_VERSION;
 use nice_plug::wrapper::clap::{PluginDescriptor, Wrapper};
 use nice_plug::wrapper::setup_logger;
 
+use self::note_port::ClockSender;
 use super::adapter::Lockstep;
 use super::edition;
 use super::padding::{PORTS_MAX, Padding};
@@ -240,11 +244,15 @@ impl Shim {
         }
         let input = stereo_port(&mut input_channels);
         let mut outputs = output_channels.each_mut().map(stereo_port);
+        // SAFETY: the host's list of events is valid for the call, or null.
+        let clock = unsafe { ClockSender::new(&shim.seam, process.out_events) };
+        let out_events = clock.list();
         let padded = clap_process {
             audio_inputs: &raw const input,
             audio_inputs_count: 1,
             audio_outputs: outputs.as_mut_ptr(),
             audio_outputs_count: ALL_PORTS,
+            out_events: if process.out_events.is_null() { null() } else { &raw const out_events },
             ..*process
         };
 
@@ -255,6 +263,7 @@ impl Shim {
             .inner
             .process
             .map_or(CLAP_PROCESS_ERROR, |inner| unsafe { inner(plugin, &raw const padded) });
+        clock.finish();
 
         for port in 0..host_outputs.len() {
             // SAFETY: within the host's array. nice-plug never sets the mask, and a stale one would claim silence.
@@ -267,9 +276,12 @@ impl Shim {
         // SAFETY: the host calls with the plugin that it was given.
         let Some(shim) = (unsafe { Self::of(plugin) }) else { return null() };
         // SAFETY: the host passes a C string or null, and null is tested first.
-        let asks_for_window = !id.is_null() && unsafe { CStr::from_ptr(id) } == CLAP_EXT_GUI;
-        if asks_for_window && !shim.host_has_windows.load(Ordering::Relaxed) {
+        let asked = if id.is_null() { c"" } else { unsafe { CStr::from_ptr(id) } };
+        if asked == CLAP_EXT_GUI && !shim.host_has_windows.load(Ordering::Relaxed) {
             return null();
+        }
+        if asked == CLAP_EXT_NOTE_PORTS {
+            return (&raw const note_port::NOTE_PORTS).cast();
         }
         // SAFETY: nice-plug's own function with the `plugin_data` that it set.
         shim.inner.get_extension.map_or(null(), |get_extension| unsafe { get_extension(plugin, id) })

@@ -3,6 +3,7 @@
 //! | field | written by | read by |
 //! |---|---|---|
 //! | callback's number, start, outputs | shim, audio thread | adapter, same thread, same call |
+//! | clock's events | adapter, audio thread | CLAP shim, same thread, same call |
 //! | condition | adapter, any thread | editor |
 //! | marker | shim, main thread | editor |
 //!
@@ -14,9 +15,10 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::LocalTime;
 
-use crate::engine::STRIP_OUTPUTS;
+use crate::engine::{ClockEvent, STRIP_OUTPUTS};
 
 thread_local! {
     static OFFERED: RefCell<Option<Arc<Seam>>> = const { RefCell::new(None) };
@@ -28,6 +30,8 @@ pub(crate) struct Seam {
     callback: AtomicU32,
     started: AtomicI64,
     outputs: AtomicU32,
+    /// Only ever tried, never waited for: all of one callback is on one thread.
+    clock: Mutex<ClockOutbox>,
     condition: AtomicU8,
     marker: Mutex<Option<Marker>>,
     host_name: Mutex<String>,
@@ -48,6 +52,16 @@ pub(super) struct Callback {
 /// Which output ports have the host's memory behind them: bit 0 is the main output, bit 1 the first strip's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outputs(u32);
+
+/// Events of the MIDI clock in one callback at most: blocks of 4,096 frames at the fastest tempo hold 40.
+const CLOCK_EVENTS_MAX: usize = 256;
+
+/// The events of the MIDI clock of one callback, by its frames, on their way to the shim.
+pub(super) struct ClockOutbox {
+    events: [ClockEvent; CLOCK_EVENTS_MAX],
+    count: usize,
+    taken: usize,
+}
 
 /// How the adapter stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +99,26 @@ impl Seam {
         self.started.store(now.nanos(), Ordering::Relaxed);
         self.outputs.store(outputs.0, Ordering::Relaxed);
         self.callback.fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut clock) = self.clock.try_lock() {
+            (clock.count, clock.taken) = (0, 0);
+        }
+    }
+
+    /// Hands the MIDI clock's events of a piece, which begins `offset` frames into the callback, to the shim.
+    ///
+    /// Real-time: yes. Bound: proportional to the events.
+    pub(super) fn send_clock(&self, offset: usize, events: &[ClockEvent]) {
+        let Ok(mut clock) = self.clock.try_lock() else { return };
+        for event in events {
+            clock.push(ClockEvent { frame: offset + event.frame, ..*event });
+        }
+    }
+
+    /// The next event of the MIDI clock before frame `end` of the callback.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub(super) fn take_clock(&self, end: usize) -> Option<ClockEvent> {
+        self.clock.try_lock().ok()?.take_before(end)
     }
 
     /// The callback under way.
@@ -136,6 +170,28 @@ impl Seam {
     /// What the host calls itself, empty if it has not said.
     pub(crate) fn host_name(&self) -> String {
         lock(&self.host_name).clone()
+    }
+}
+
+impl Default for ClockOutbox {
+    fn default() -> Self {
+        let event = ClockEvent { frame: 0, event: Realtime::Clock };
+        Self { events: [event; CLOCK_EVENTS_MAX], count: 0, taken: 0 }
+    }
+}
+
+impl ClockOutbox {
+    fn push(&mut self, event: ClockEvent) {
+        if let Some(place) = self.events.get_mut(self.count) {
+            *place = event;
+            self.count += 1;
+        }
+    }
+
+    fn take_before(&mut self, end: usize) -> Option<ClockEvent> {
+        let next = self.events[..self.count].get(self.taken).filter(|event| event.frame < end)?;
+        self.taken += 1;
+        Some(*next)
     }
 }
 

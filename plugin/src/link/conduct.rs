@@ -32,6 +32,10 @@ impl Link {
                 }
             }
         }
+        let guide = self.musical.guide_number();
+        for port in self.ports.values_mut() {
+            port.guide(guide, || self.musical.guide());
+        }
         if let Some(map) = self.clock.map(now) {
             self.musical.advance(map.grid(now));
         }

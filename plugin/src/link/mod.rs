@@ -27,7 +27,8 @@ use lockstep_shared::wire::{
 };
 
 use crate::engine::RoomMode;
-use crate::wiring::{MIX_LANE, STRIP_LANES};
+use crate::wiring::{ClockGuide, MIX_LANE, STRIP_LANES};
+use musical::GuideNumber;
 pub use musical::{MusicalTime, Standpoint};
 pub use port::Port;
 use port::Resync;
@@ -146,6 +147,7 @@ impl Link {
     pub fn remove_port(&mut self, now: LocalTime, id: PortId) -> Option<Port> {
         let mut port = self.ports.remove(&id)?;
         port.resync();
+        port.guide(GuideNumber::UNTOLD, ClockGuide::default);
         self.refresh(now);
         Some(port)
     }

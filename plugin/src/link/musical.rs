@@ -20,6 +20,8 @@ use lockstep_shared::timeline::author::{Author, Reading};
 use lockstep_shared::timeline::{AuthorId, Place, Timeline};
 use lockstep_shared::wire::{Lead, MemberId, Role, RoomTimeline};
 
+use crate::wiring::{ClockGuide, GuideState};
+
 /// How far ahead ticks are worked out, so that they leave at their own time and not at that of a wake-up: 3 ms.
 const AHEAD_FRAMES: f64 = 0.003 * GRID_RATE as f64;
 /// A tick that leaves later than this after its time is counted as late: 20 ms.
@@ -41,10 +43,32 @@ pub enum Standpoint {
     Refused(MemberId),
 }
 
+/// Whether the room's line is being heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    Heard,
+    Lost,
+}
+
+/// What tells one [`ClockGuide`] from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GuideNumber {
+    state: GuideState,
+    lines_heard: u32,
+}
+
+impl GuideNumber {
+    /// What an engine goes by that has not been told anything.
+    pub(super) const UNTOLD: Self = Self { state: GuideState::Off, lines_heard: 0 };
+}
+
 /// The room's musical time in this process.
 #[derive(Debug)]
 pub struct MusicalTime {
     room: Option<RoomTimeline>,
+    /// Grows with each line that is heard.
+    lines_heard: u32,
+    contact: Contact,
     role: Role,
     standpoint: Standpoint,
     /// Grows each time that the user takes the lead.
@@ -66,6 +90,8 @@ impl MusicalTime {
     pub(super) fn new() -> Self {
         Self {
             room: None,
+            lines_heard: 0,
+            contact: Contact::Heard,
             role: Role::Off,
             standpoint: Standpoint::Off,
             takes: 0,
@@ -95,12 +121,15 @@ impl MusicalTime {
 
     /// The link is lost: a DAW that follows is stopped, once.
     pub(super) const fn lost(&mut self) {
+        self.contact = Contact::Lost;
         self.ticker.lost();
     }
 
     /// The relay said who leads, and the line.
     pub(super) const fn take_room(&mut self, room: RoomTimeline) {
         self.room = Some(room);
+        self.lines_heard = self.lines_heard.wrapping_add(1);
+        self.contact = Contact::Heard;
         self.ticker.regained();
     }
 
@@ -250,6 +279,24 @@ impl MusicalTime {
     pub(super) fn clock_due(&self, map: Option<&RoomMap>) -> LocalTime {
         let next = self.events.front().zip(map);
         next.map_or(LocalTime::NEVER, |((at, _), map)| map.local(*at))
+    }
+
+    /// Which guide the audio threads should have by now.
+    pub(super) fn guide_number(&self) -> GuideNumber {
+        let state = match (self.standpoint, self.contact) {
+            _ if self.room.is_none() => GuideState::Off,
+            (Standpoint::Following, Contact::Heard) => GuideState::Follow,
+            (Standpoint::Following, Contact::Lost) => GuideState::Lost,
+            (Standpoint::Off | Standpoint::Asking | Standpoint::Leading | Standpoint::Refused(_), _) => {
+                GuideState::Off
+            }
+        };
+        GuideNumber { state, lines_heard: self.lines_heard }
+    }
+
+    /// The guide itself.
+    pub(super) fn guide(&self) -> ClockGuide {
+        ClockGuide { state: self.guide_number().state, line: self.line().copied().unwrap_or_default() }
     }
 
     /// What this process is to the room's musical time.

@@ -8,8 +8,9 @@ use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Sinc};
 use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, SampleRate};
 use lockstep_shared::wire::{ChunksPerDatagram, StripId};
 
+use super::musical::GuideNumber;
 use crate::engine::Lane;
-use crate::wiring::{LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, STRIP_LANES};
+use crate::wiring::{ClockGuide, LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, STRIP_LANES};
 
 /// An instance, as the link's thread sees it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Port {
     sinc: Arc<Sinc>,
     lanes: [LaneState; LANES],
     resync: Resync,
+    /// The guide that the engine was given last.
+    guided: GuideNumber,
     run: [ChunkFrames; 4],
     /// What the engine has yet to be told.
     room_delay: Option<f64>,
@@ -61,6 +64,7 @@ impl Port {
             sinc: Arc::new(from_grid),
             lanes: [LaneState::Free; LANES],
             resync: Resync::Done,
+            guided: GuideNumber::UNTOLD,
             run: [SILENT_CHUNK; 4],
             room_delay: None,
         }
@@ -90,6 +94,14 @@ impl Port {
             && self.end.orders.push(Order::RoomDelay(frames)).is_ok()
         {
             self.room_delay = None;
+        }
+    }
+
+    /// Gives the engine's MIDI clock the guide of this number, unless it has it. One that finds the ring full is given
+    /// at the next call.
+    pub(super) fn guide(&mut self, number: GuideNumber, guide: impl FnOnce() -> ClockGuide) {
+        if number != self.guided && self.end.guides.push(guide()).is_ok() {
+            self.guided = number;
         }
     }
 

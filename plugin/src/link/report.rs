@@ -29,6 +29,8 @@ pub struct Played {
     pub concealed: u64,
     /// The rate of the interface that plays it against the grid.
     pub drift_ppm: f64,
+    /// How late the beats that meet here are; NaN while none are compared.
+    pub beat_error_ms: f64,
 }
 
 impl Link {
@@ -44,6 +46,7 @@ impl Link {
                     present: shown.present.load(Ordering::Relaxed),
                     concealed: shown.concealed.load(Ordering::Relaxed),
                     drift_ppm: port.end.gauges.drift_ppm.load(Ordering::Relaxed),
+                    beat_error_ms: shown.beat_error_ms.load(Ordering::Relaxed),
                 }
             })
         })

@@ -1,8 +1,8 @@
 //! What the link saw, as lines of text: for measurements from outside, such as `cargo xtask jam`.
 //!
 //! Written only if the environment names a file, by the link's thread, every tenth of a second:
-//! `nanoseconds,strip name,delay ms,chunks played,chunks concealed,drift ppm`, one line for each strip that plays. The
-//! nanoseconds are those of the machine's monotonic clock, so that processes of one machine can be laid side by side.
+//! `nanoseconds,strip name,delay ms,chunks played,chunks concealed,drift ppm,beat error ms`, one line for each strip that
+//! plays. The nanoseconds are those of the machine's monotonic clock, so that processes of one machine can be laid side by side.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -41,10 +41,13 @@ impl Journal {
     pub(super) fn write(&mut self, now: LocalTime, link: &Link) {
         let Some(file) = self.file.as_mut().filter(|_| now >= self.due) else { return };
         self.due = now + EVERY;
-        for Played { strip, delay_ms, present, concealed, drift_ppm } in link.played() {
+        for Played { strip, delay_ms, present, concealed, drift_ppm, beat_error_ms } in link.played() {
             let nanos = (now + self.to_machine).nanos();
             // A full disk ends the measurement, not the music.
-            let _ = writeln!(file, "{nanos},{strip},{delay_ms},{present},{concealed},{drift_ppm}");
+            let _ = writeln!(
+                file,
+                "{nanos},{strip},{delay_ms},{present},{concealed},{drift_ppm},{beat_error_ms}"
+            );
         }
         let _ = file.flush();
     }

@@ -1,6 +1,6 @@
 //! CLAP: instances come, go and share a process.
 
-use lockstep_hosts::clap::{Activation, ClapHost};
+use lockstep_hosts::clap::{Activation, ClapHost, PortDirection};
 
 use crate::support::{
     Noise, OUTPUTS, activation, assert_passes, clap_plugin, clap_value, connected, plugin_file,
@@ -15,6 +15,13 @@ fn the_library_holds_one_audio_effect() {
     assert_eq!((description.name.as_str(), description.vendor.as_str()), ("Lockstep", "Lockstep"));
     assert_eq!(description.version, env!("CARGO_PKG_VERSION"));
     assert!(description.features.contains(&"audio-effect".to_owned()), "{description:?}");
+}
+
+#[test]
+fn the_midi_clock_has_an_output_and_no_input() {
+    let mut plugin = clap_plugin();
+    assert_eq!(plugin.midi_ports(PortDirection::Output).unwrap(), ["Lockstep Clock"]);
+    assert!(plugin.midi_ports(PortDirection::Input).unwrap().is_empty());
 }
 
 #[test]

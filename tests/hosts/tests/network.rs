@@ -14,6 +14,7 @@
 //! Nothing here asserts tight timing: the machine may be busy. What is heard is found by likeness to what was sent.
 
 mod alone;
+mod beats;
 mod formats;
 mod other;
 mod pace;

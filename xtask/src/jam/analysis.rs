@@ -81,13 +81,13 @@ pub(crate) fn measure(
     Some(Measured { figures, windows })
 }
 
-fn ranked(values: impl Iterator<Item = f64>) -> Vec<f64> {
+pub(super) fn ranked(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values
 }
 
-fn percentile(ranked: &[f64], share: f64) -> f64 {
+pub(super) fn percentile(ranked: &[f64], share: f64) -> f64 {
     let last = ranked.len().saturating_sub(1);
     // The value that this share of all lie at or below.
     let index = usize_round((share * f64_from_usize(ranked.len())).ceil() - 1.0).min(last);

@@ -74,7 +74,7 @@ const CHUNK_FRAMES: usize = 64;
 const BROKEN_CHUNK_SHARE: f64 = 0.25;
 
 /// One window of what was heard, found in what was sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Window {
     /// The window's middle, in the receiver's frames.
     pub(crate) heard_frame: f64,

@@ -5,9 +5,12 @@
 //!     part -> [host with the .clap] --relay--> [host with the .clap] -> what it heard
 //!                    sent and heard, by the machine's one clock -> report, pictures
 //! ```
+//!
+//! The first player's DAW runs the piece and leads; those of the others slave to the MIDI clock of their plugins.
 
 mod analysis;
 mod audio;
+mod beats;
 mod correlation;
 mod delay;
 mod interpolation;
@@ -21,6 +24,7 @@ mod players;
 mod relay;
 mod report;
 mod score;
+mod ticks;
 mod visitors;
 
 use std::path::{Path, PathBuf};
@@ -137,6 +141,7 @@ fn play(count: usize, seconds: f64, out: &Path, stop: &Arc<AtomicBool>) -> Resul
     let report = report::measure(&ended, relay_figures)?;
     picture::sent_and_received(&report, &out.join("sent-and-received.png"))?;
     picture::delay_over_time(&report, &out.join("delay-over-time.png"))?;
+    picture::beat_error_over_time(&report, &out.join("beat-error-over-time.png"))?;
     report.write(&out.join("report.json"))?;
     Ok(report)
 }

@@ -80,6 +80,43 @@ pub(super) fn delay_over_time(report: &Report, path: &Path) -> Result<()> {
     .map_err(|error| anyhow!("{}: {error}", shown(path)))
 }
 
+/// The largest beat error that is drawn, in milliseconds: what is further out has not met yet.
+const BEAT_ERROR_DRAWN: f64 = 2.0;
+
+/// How far the beats of every strip were from the local ones over the time of the jam.
+pub(super) fn beat_error_over_time(report: &Report, path: &Path) -> Result<()> {
+    let players: Vec<&PlayerReport> = report.players.iter().collect();
+    draw(path, u32::try_from(players.len()).unwrap_or(1), |areas| {
+        for (area, player) in areas.iter().zip(&players) {
+            let ends = player.heard.iter().filter_map(|heard| heard.beat_errors.last());
+            let end = ends.map(|error| error.seconds).fold(1.0, f64::max);
+            let mut chart = ChartBuilder::on(area)
+                .caption(format!("{}: beat error of the others, as heard", player.name), TEXT)
+                .margin(6)
+                .x_label_area_size(26)
+                .y_label_area_size(60)
+                .build_cartesian_2d(0.0..end, -BEAT_ERROR_DRAWN..BEAT_ERROR_DRAWN)?;
+            chart.configure_mesh().x_desc("s").y_desc("ms").label_style((FONT, 14)).draw()?;
+            for (number, heard) in player.heard.iter().enumerate() {
+                let colour = Palette99::pick(number);
+                let points = heard.beat_errors.iter().map(|error| {
+                    let drawn = (error.error_us * 1e-3).clamp(-BEAT_ERROR_DRAWN, BEAT_ERROR_DRAWN);
+                    (error.seconds, drawn)
+                });
+                chart
+                    .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+                    .label(&heard.from)
+                    .legend(move |(x, y)| {
+                        PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2))
+                    });
+            }
+            chart.configure_series_labels().label_font((FONT, 14)).background_style(WHITE).draw()?;
+        }
+        Ok(())
+    })
+    .map_err(|error| anyhow!("{}: {error}", shown(path)))
+}
+
 fn pairs(report: &Report) -> impl Iterator<Item = (&PlayerReport, &HeardReport)> {
     report.players.iter().flat_map(|player| player.heard.iter().map(move |heard| (player, heard)))
 }

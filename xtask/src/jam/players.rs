@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::music::{Rendered, SAMPLE_RATE};
+use super::score::TEMPO;
 use crate::install::shown;
 use crate::shell::{command, target, wait};
 
@@ -19,6 +20,12 @@ use crate::shell::{command, target, wait};
 const PPM: [f64; 8] = [100.0, -100.0, 60.0, -40.0, 25.0, -75.0, 10.0, 80.0];
 /// Their hosts' blocks.
 const BLOCKS: [u32; 8] = [64, 128, 256, 512, 64, 128, 256, 64];
+/// What makes their plugins compare beats: what is heard of the others is on the local grid.
+const SYNC_MODE: &str = "Sync Mode=Grid";
+/// When the leader's transport starts, in seconds: by then its plugin has joined.
+const LEADS_FROM: &str = "1";
+/// How the DAWs of the others slave to the MIDI clock.
+const FOLLOWERS: [&str; 2] = ["smooth", "averages24"];
 /// How often the players are looked at, and how many looks lie between two lines in a log: five seconds.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOKS_PER_PLAIN_LINE: usize = 50;
@@ -43,7 +50,20 @@ pub(super) struct Plan {
     pub(super) strips: PathBuf,
     /// What its plugin says of itself.
     pub(super) journal: PathBuf,
+    /// What its DAW's transport said.
+    pub(super) beats: PathBuf,
+    pub(super) part_in_time: PartInTime,
     report: PathBuf,
+}
+
+/// What a player's DAW is to the room's musical time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PartInTime {
+    /// Its transport runs the piece.
+    Leads,
+    /// Its transport slaves to its plugin's MIDI clock, as a DAW of this kind.
+    Follows(&'static str),
 }
 
 /// A player that has played.
@@ -76,6 +96,22 @@ struct Progress {
     output_peaks: Vec<f64>,
 }
 
+impl PartInTime {
+    fn of(number: usize) -> Self {
+        match number {
+            0 => Self::Leads,
+            other => Self::Follows(FOLLOWERS[(other - 1) % FOLLOWERS.len()]),
+        }
+    }
+
+    const fn arguments(self) -> [&'static str; 4] {
+        match self {
+            Self::Leads => ["--transport", "lead", "--play-from", LEADS_FROM],
+            Self::Follows(kind) => ["--transport", "follow", "--follower", kind],
+        }
+    }
+}
+
 impl Player {
     pub(super) fn start(
         number: usize,
@@ -91,6 +127,8 @@ impl Player {
             heard: out.join(format!("heard-by-{}.wav", part.name)),
             strips: out.join(format!("strips-of-{}", part.name)),
             journal: out.join(format!("plugin-of-{}.csv", part.name)),
+            beats: out.join(format!("beats-of-{}.csv", part.name)),
+            part_in_time: PartInTime::of(number),
             report: out.join(format!("host-of-{}.json", part.name)),
         };
         // A strip that an earlier jam left would be taken for one of this.
@@ -116,6 +154,10 @@ impl Player {
             .args(["--rate", &SAMPLE_RATE.to_string()])
             .args([format!("--ppm={}", PPM[number % PPM.len()])])
             .args(["--seed", &number.to_string()])
+            .args(["--tempo", &TEMPO.to_string(), "--set", SYNC_MODE])
+            .args(plan.part_in_time.arguments())
+            .arg("--beats")
+            .arg(&plan.beats)
             .env("LOCKSTEP_INVITE", invite)
             .env("LOCKSTEP_NAME", &part.name)
             .env("LOCKSTEP_JOURNAL", &plan.journal)

@@ -6,16 +6,19 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use super::analysis::{Figures, Measured, SETTLING_SECONDS, measure as measure_pair};
+use super::analysis::{Figures, Measured, SETTLING_SECONDS, measure as measure_pair, percentile, ranked};
 use super::audio::Stereo;
+use super::beats::{self, BeatError, BeatFigures, Beats};
 use super::delay::{Comparison, Recording, Window};
 use super::interpolation::Sinc;
 use super::journal::Journal;
 use super::likeness::likeness;
-use super::players::Ended;
+use super::music::SAMPLE_RATE;
+use super::players::{Ended, PartInTime};
 use super::relay::RelayFigures;
+use super::ticks::{self, Clocked, TickFigures};
 use crate::install::shown;
-use crate::numbers::i64_round;
+use crate::numbers::{f64_from_i64, i64_round};
 
 /// Everything.
 #[derive(Debug, Serialize)]
@@ -38,6 +41,14 @@ pub(super) struct PlayerReport {
     pub(super) process_us_p50: f64,
     pub(super) process_us_p99: f64,
     pub(super) allocations_in_process: u64,
+    /// What its DAW was to the room's musical time.
+    pub(super) transport: PartInTime,
+    /// The worst of what it heard.
+    #[serde(flatten)]
+    pub(super) beat_figures: BeatFigures,
+    /// Of the MIDI clock that its DAW followed.
+    #[serde(flatten)]
+    pub(super) ticks: Option<TickFigures>,
     pub(super) heard: Vec<HeardReport>,
 }
 
@@ -55,6 +66,12 @@ pub(super) struct HeardReport {
     /// How far the receiver's interface is off, as it was set up, and as its plugin measured it.
     pub(super) drift_ppm_true: f64,
     pub(super) drift_ppm_estimated: f64,
+    #[serde(flatten)]
+    pub(super) beat_figures: BeatFigures,
+    /// The same by the plugin's own measure, over the same time.
+    pub(super) beat_error_us_p99_estimated: Option<f64>,
+    #[serde(skip)]
+    pub(super) beat_errors: Vec<BeatError>,
     #[serde(skip)]
     pub(super) windows: Vec<Window>,
     /// A short piece from the middle: what was sent at the gain it was heard with, and what was heard.
@@ -72,6 +89,10 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
         .iter()
         .map(|player| recording(player, &player.plan.part))
         .collect::<Result<Vec<Recording>>>()?;
+    let songs = ended
+        .iter()
+        .map(|player| Beats::read(&player.plan.beats, f64::from(SAMPLE_RATE)))
+        .collect::<Result<Vec<Beats>>>()?;
     let mut players = Vec::new();
     for (number, player) in ended.iter().enumerate() {
         let journal = Journal::read(&player.plan.journal)?;
@@ -101,6 +122,14 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
                 journal.concealed_ppm(from, settled).context("the plugin's journal ends early")?;
             let drift_ppm_estimated = journal.drift_ppm().context("the plugin's journal is empty")?;
             let gain = 10.0_f64.powf(figures.gain_db / 20.0);
+            let beat_errors = beats::errors(&windows, &songs[other], &songs[number], strip.rate_hz);
+            let both_from = both_play_from(ended, &songs, number, other);
+            let beat_figures = beats::figures(&beat_errors, both_from);
+            let met_from = beat_figures.acquire_seconds.zip(both_from).map(|(took, from)| took + from);
+            let beat_error_us_p99_estimated = met_from.and_then(|seconds| {
+                let errors = journal.beat_errors_us(from, nanos_of(seconds * strip.rate_hz));
+                (!errors.is_empty()).then(|| percentile(&ranked(errors.into_iter()), 0.99))
+            });
             let Some(middle) = windows.get(windows.len() / 2) else { continue };
             let overlay = Comparison::new(&sent[other], &strip, &sinc).overlay(middle, OVERLAY_FRAMES, gain);
             heard.push(HeardReport {
@@ -110,11 +139,15 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
                 concealed_ppm,
                 drift_ppm_true: player.host.ppm,
                 drift_ppm_estimated,
+                beat_figures,
+                beat_error_us_p99_estimated,
+                beat_errors,
                 windows,
                 overlay,
             });
         }
         let host = &player.host;
+        let beat_figures = beats::worst(&heard.iter().map(|heard| heard.beat_figures).collect::<Vec<_>>());
         players.push(PlayerReport {
             name: player.plan.name.clone(),
             block_frames: host.block,
@@ -124,10 +157,36 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
             process_us_p50: host.process_us_p50,
             process_us_p99: host.process_us_p99,
             allocations_in_process: host.allocations_in_process,
+            transport: player.plan.part_in_time,
+            beat_figures,
+            ticks: ticks_of(ended, &songs, number, &heard),
             heard,
         });
     }
     Ok(Report { players, relay })
+}
+
+/// When the transports of both had started, in seconds of the first one's host.
+fn both_play_from(ended: &[Ended], songs: &[Beats], local: usize, remote: usize) -> Option<f64> {
+    let host = |player: usize| &ended[player].host;
+    let started = |player: usize| Some(songs[player].first_frame()? / host(player).device_rate_hz);
+    let apart = host(remote).anchor_monotonic_ns - host(local).anchor_monotonic_ns;
+    Some(started(local)?.max(started(remote)? + f64_from_i64(apart) * 1e-9))
+}
+
+/// The ticks that a follower's DAW was sent.
+fn ticks_of(ended: &[Ended], songs: &[Beats], number: usize, heard: &[HeardReport]) -> Option<TickFigures> {
+    let is_leader = |player: &Ended| player.plan.part_in_time == PartInTime::Leads;
+    let leader = ended.iter().position(is_leader).filter(|leader| *leader != number)?;
+    let clocked =
+        |player: usize| Clocked { beats: &songs[player], rate_hz: ended[player].host.device_rate_hz };
+    // Its own DAW is in time once anything that it hears is.
+    let met = heard.iter().filter_map(|heard| {
+        let from = ended.iter().position(|player| player.plan.name == heard.from)?;
+        Some(heard.beat_figures.acquire_seconds? + both_play_from(ended, songs, number, from)?)
+    });
+    let settled_from = met.reduce(f64::max).unwrap_or(0.0);
+    ticks::measure(clocked(number), clocked(leader), settled_from)
 }
 
 fn block_ms(player: &Ended) -> f64 {
@@ -170,6 +229,30 @@ impl Report {
                 );
             }
         }
+        text.push_str(
+            "\n    beats        transport             acquired s   beat error us p50 / p99 / max   ticks lost / doubled   jitter us p99\n",
+        );
+        for player in &self.players {
+            let transport = match player.transport {
+                PartInTime::Leads => "leads".to_owned(),
+                PartInTime::Follows(kind) => format!("follows ({kind})"),
+            };
+            let BeatFigures { acquire_seconds, beat_error_us_p50, beat_error_us_p99, beat_error_us_max } =
+                player.beat_figures;
+            let ticks = player.ticks.map_or_else(String::new, |ticks| {
+                let jitter = figure(ticks.tick_jitter_us_p99, 1);
+                format!("{:>10} / {:<7} {jitter:>17}", ticks.ticks_lost, ticks.ticks_doubled)
+            });
+            let _ = writeln!(
+                text,
+                "    {:<12} {transport:<21} {:>10} {:>15} / {} / {:<9} {ticks}",
+                player.name,
+                figure(acquire_seconds, 2),
+                figure(beat_error_us_p50, 1),
+                figure(beat_error_us_p99, 1),
+                figure(beat_error_us_max, 1),
+            );
+        }
         let relay = &self.relay;
         let slowest = self.players.iter().map(|player| player.process_us_p99).fold(0.0, f64::max);
         let allocations: u64 = self.players.iter().map(|player| player.allocations_in_process).sum();
@@ -200,4 +283,8 @@ impl Report {
         }
         Ok(())
     }
+}
+
+fn figure(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use clack_extensions::audio_ports::{AudioPortFlags, AudioPortInfoBuffer, PluginAudioPorts};
 use clack_extensions::latency::PluginLatency;
+use clack_extensions::note_ports::{NoteDialects, NotePortInfoBuffer, PluginNotePorts};
 use clack_extensions::params::{ParamInfoBuffer, ParamInfoFlags, PluginParams};
 use clack_extensions::render::{PluginRender, RenderMode};
 use clack_extensions::state::PluginState;
@@ -231,6 +232,22 @@ impl Plugin {
             })
             .collect();
         Ok(ports)
+    }
+
+    /// The names of the note ports on one side that speak MIDI, in order.
+    ///
+    /// # Errors
+    /// If the plugin declares no note ports at all.
+    pub fn midi_ports(&mut self, direction: PortDirection) -> Result<Vec<String>, ClapError> {
+        let handle = self.instance.plugin_handle();
+        let extension: PluginNotePorts = handle.get_extension().ok_or(ClapError::Missing("note-ports"))?;
+        let is_input = direction == PortDirection::Input;
+        let names = (0..extension.count(&handle, is_input)).filter_map(|index| {
+            let mut buffer = NotePortInfoBuffer::new();
+            let port = extension.get(&handle, index, is_input, &mut buffer)?;
+            port.supported_dialects.contains(NoteDialects::MIDI).then(|| text(port.name))
+        });
+        Ok(names.collect())
     }
 
     /// The parameters, in the plugin's order.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use lockstep_hosts::block::{Block, Input, Output, Stereo, Transport};
+use lockstep_hosts::block::{Block, Input, Output, Stereo};
 use lockstep_hosts::clap::Processor;
 use lockstep_hosts::clock;
-use lockstep_shared::time::convert::{f64_from_u64, f64_from_usize};
 use lockstep_shared::time::{LocalTime, Span};
 
+use super::beats::BeatsTap;
+use super::daw::{Daw, clock_bytes};
 use super::recording::Tap;
 use super::report::Durations;
 use super::schedule::Schedule;
@@ -19,12 +20,12 @@ use crate::shell::{allocations, priority};
 pub(crate) struct Session {
     pub(crate) source: Source,
     pub(crate) schedule: Schedule,
-    pub(crate) sample_rate: u32,
     pub(crate) input: Stereo,
     pub(crate) outputs: Vec<Output>,
     /// One for each of the first outputs.
     pub(crate) taps: Vec<Tap>,
-    pub(crate) transport: Transport,
+    pub(crate) daw: Daw,
+    pub(crate) beats: Option<BeatsTap>,
     /// Parameter values, handed over with the first block.
     pub(crate) settings: Vec<Input>,
     pub(crate) next_block: u64,
@@ -150,7 +151,9 @@ impl Session {
         let first = self.measured.blocks == 0;
         let mut block = Block::new([&self.input.left, &self.input.right], &mut self.outputs);
         block.inputs = if first { &self.settings } else { &[] };
-        block.transport = Some(self.transport);
+        let frame = self.next_block * u64::try_from(frames).unwrap_or(0);
+        let transport = self.daw.transport(frame);
+        block.transport = Some(transport);
 
         let woken = clock::now();
         let (result, count) = allocations::counted(|| processor.process(&mut block));
@@ -158,6 +161,13 @@ impl Session {
 
         if result.is_err() {
             self.measured.process_errors += 1;
+        }
+        self.daw.hear(frame, processor.sent());
+        if let Some(beats) = &mut self.beats {
+            beats.transport(frame, &transport);
+            for (at, [status, ..]) in clock_bytes(frame, processor.sent()) {
+                beats.midi(at, status);
+            }
         }
         self.note_memory(count);
         self.note_times(due, woken, done, live);
@@ -193,8 +203,6 @@ impl Session {
 
     fn advance(&mut self, blocks: u64, live: &Live) {
         self.next_block += blocks;
-        let frames = f64_from_usize(self.input.frames()) * f64_from_u64(blocks);
-        self.transport = self.transport.after_seconds(frames / f64::from(self.sample_rate));
         live.blocks.store(self.next_block, Ordering::Release);
     }
 

@@ -9,6 +9,8 @@
 //! machine play against each other as several machines would, and their files can be laid over each other exactly.
 
 mod audio;
+mod beats;
+mod daw;
 mod recording;
 mod report;
 mod schedule;
@@ -21,13 +23,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{fs, thread};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use lockstep_hosts::block::{Automation, Input, Output, Stereo, Transport};
+use lockstep_hosts::block::{Automation, Input, Output, Stereo};
 use lockstep_hosts::clap::{Activation, ClapHost, Plugin, PortDirection};
 use lockstep_hosts::clock;
 use lockstep_shared::time::convert::{f64_from_u64, usize_trunc};
 use serde_json::json;
 
 use self::audio::{Ending, HOUSEKEEPING, Live, Measured, Peak, PriorityWanted, Session};
+use self::beats::{BeatsFile, BeatsTap, beats};
+use self::daw::{Daw, FollowerKind, TransportChoice};
 use self::recording::{Recorder, Tap, recording};
 use self::report::{OutputReport, Report};
 use self::schedule::Schedule;
@@ -74,9 +78,21 @@ pub(crate) struct Arguments {
     /// Chooses where in a block's time the first block falls
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The DAW's tempo; its transport plays from the start
+    /// The DAW's tempo
     #[arg(long, default_value_t = 120.0)]
     tempo: f64,
+    /// What moves the DAW's transport, and so what the plugin is to the room's musical time
+    #[arg(long, value_enum, default_value = "plays")]
+    transport: TransportChoice,
+    /// Seconds until a transport that moves by itself does
+    #[arg(long, default_value_t = 0.0)]
+    play_from: f64,
+    /// How a transport that follows slaves to the plugin's MIDI clock
+    #[arg(long, value_enum, default_value = "smooth")]
+    follower: FollowerKind,
+    /// Where the beats go: where the song was at each block, and each message of the clock, as text
+    #[arg(long, value_name = "FILE.csv")]
+    beats: Option<PathBuf>,
     /// Sets a parameter, such as "Sync Delay=120" or "Room Mode=Mix"; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -102,6 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut plugin = host.instantiate_first()?;
     let (ports, taps, recorders) = open_files(arguments, &mut plugin)?;
     let settings = settings(arguments, &mut plugin)?;
+    let (beats_tap, beats_file) = open_beats(arguments)?.unzip();
     let live = Live {
         stop,
         restart: AtomicBool::new(false),
@@ -111,10 +128,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         input_peak: Peak::default(),
         output_peaks: ports.iter().map(|_| Peak::default()).collect(),
     };
-    let session = session(arguments, taps, settings)?;
+    let session = session(arguments, taps, beats_tap, settings)?;
     let desk = Desk {
         progress: arguments.progress,
         recorders,
+        beats: beats_file,
         peaks: Peaks::new(ports.len()),
         restarts: 0,
         round: 0,
@@ -159,11 +177,16 @@ fn open_files(arguments: &Arguments, plugin: &mut Plugin) -> Result<(Vec<String>
     Ok((names, taps, recorders))
 }
 
-/// `--set` as events; the plugin itself reads the text, so that `-6 dB` and `Mix` are understood.
+fn open_beats(arguments: &Arguments) -> Result<Option<(BeatsTap, BeatsFile)>> {
+    let blocks_per_second = usize::try_from(arguments.rate / arguments.block)? + 1;
+    arguments.beats.as_deref().map(|path| beats(path, blocks_per_second)).transpose()
+}
+
+/// The role and `--set` as events; the plugin itself reads the text, so that `-6 dB` and `Mix` are understood.
 fn settings(arguments: &Arguments, plugin: &mut Plugin) -> Result<Vec<Input>> {
-    arguments
-        .set
-        .iter()
+    let role = arguments.transport.role().map(|role| format!("Transport Role={role}"));
+    role.iter()
+        .chain(&arguments.set)
         .map(|setting| {
             let (name, text) =
                 setting.split_once('=').ok_or_else(|| anyhow!("--set wants NAME=VALUE, not {setting}"))?;
@@ -176,7 +199,12 @@ fn settings(arguments: &Arguments, plugin: &mut Plugin) -> Result<Vec<Input>> {
         .collect()
 }
 
-fn session(arguments: &Arguments, taps: Vec<Tap>, settings: Vec<Input>) -> Result<Session> {
+fn session(
+    arguments: &Arguments,
+    taps: Vec<Tap>,
+    beats: Option<BeatsTap>,
+    settings: Vec<Input>,
+) -> Result<Session> {
     let block_frames = u64::from(arguments.block);
     let frames = usize::try_from(arguments.block)?;
     let source = match &arguments.input {
@@ -190,11 +218,18 @@ fn session(arguments: &Arguments, taps: Vec<Tap>, settings: Vec<Input>) -> Resul
     Ok(Session {
         source,
         schedule: Schedule::new(start, rate, arguments.ppm, block_frames, arguments.seed),
-        sample_rate: arguments.rate,
         input: Stereo::silent(frames),
         outputs: taps.iter().map(|_| Output::Connected(Stereo::silent(frames))).collect(),
         taps,
-        transport: Transport::playing(arguments.tempo),
+        daw: match arguments.transport {
+            TransportChoice::Plays | TransportChoice::Lead => {
+                Daw::driving(rate, arguments.tempo, arguments.play_from)
+            }
+            TransportChoice::Follow => {
+                Daw::following(rate, arguments.tempo, arguments.follower, arguments.seed)
+            }
+        },
+        beats,
         settings,
         next_block: 0,
         blocks_total,
@@ -212,6 +247,7 @@ fn session(arguments: &Arguments, taps: Vec<Tap>, settings: Vec<Input>) -> Resul
 struct Desk {
     progress: bool,
     recorders: Vec<Recorder>,
+    beats: Option<BeatsFile>,
     peaks: Peaks,
     restarts: u32,
     round: u64,
@@ -264,6 +300,9 @@ impl Desk {
         for recorder in &mut self.recorders {
             recorder.drain()?;
         }
+        if let Some(beats) = &mut self.beats {
+            beats.drain()?;
+        }
         if plugin.serve_requests().restart > 0 {
             live.restart.store(true, Ordering::Release);
         }
@@ -310,6 +349,9 @@ impl Desk {
         ending: Ending,
     ) -> Result<Report> {
         let _ = self.take_peaks(live);
+        if let (Some(file), Some(tap)) = (self.beats.take(), &session.beats) {
+            file.finish(tap)?;
+        }
         let lost_frames = session.taps.iter().map(Tap::lost_frames).sum();
         let outputs = ports
             .iter()

@@ -26,6 +26,15 @@ impl Other {
 
     /// The same with any text in place of the invite.
     pub(super) fn start(folder: &Path, invite: &str, name: &str, piece: &Piece) -> Self {
+        Self::spawn(folder, invite, name, piece, &[])
+    }
+
+    /// Joins the room in silence, with a transport that these arguments of the host describe.
+    pub(super) fn keep_time(folder: &Path, invite: &Invite, name: &str, arguments: &[&str]) -> Self {
+        Self::spawn(folder, &invite.to_string(), name, &Piece::silence(), arguments)
+    }
+
+    fn spawn(folder: &Path, invite: &str, name: &str, piece: &Piece, arguments: &[&str]) -> Self {
         let folder = folder.join(name);
         fs::create_dir_all(&folder).unwrap();
         write_wav(&folder.join("in.wav"), &piece.stereo);
@@ -40,6 +49,9 @@ impl Other {
             .arg(&folder)
             .arg("--report")
             .arg(folder.join("report.json"))
+            .arg("--beats")
+            .arg(folder.join("beats.csv"))
+            .args(arguments)
             .env("LOCKSTEP_INVITE", invite)
             .env("LOCKSTEP_NAME", name)
             .env("LOCKSTEP_JOURNAL", folder.join("journal"))

@@ -130,13 +130,10 @@ impl Follower {
         Observation { at, quarters: ticks / 24.0, motion }
     }
 
-    /// The tempo that the DAW shows, in quarter notes a minute; none before it has one.
+    /// The tempo that this DAW shows, in quarter notes a minute.
     #[must_use]
-    pub fn bpm(&self, at: GridPosition) -> Option<f64> {
-        let now = at.frames_since(GridPosition::from_raw(0));
-        let ticks = self.smoother.ticks_at(now + f64::from(GRID_RATE)) - self.smoother.ticks_at(now);
-        let bpm = ticks * 60.0 / 24.0;
-        (20.0..=999.0).contains(&bpm).then_some(bpm)
+    pub fn tempo_bpm(&self) -> f64 {
+        60.0 * f64::from(GRID_RATE) / self.smoother.quarter_frames()
     }
 
     fn take(&mut self, at: f64, event: Realtime) {

@@ -59,6 +59,11 @@ impl Smoother {
         self.position + (now - self.at) / self.period
     }
 
+    /// Frames of a quarter note as this DAW has it.
+    pub(super) fn quarter_frames(&self) -> f64 {
+        24.0 * self.period
+    }
+
     /// The tick that has just arrived is number `tick`.
     pub(super) fn place(&mut self, tick: f64, now: f64) {
         let within = match self.way {
