@@ -11,7 +11,9 @@
 //! waiting for a ring. Each corrects what it drives, so a DAW must listen to one of the two.
 
 use lockstep_shared::clock::Segment;
-use lockstep_shared::midi::{ClosedLoop, EVENTS_MAX, Observation, Part, Realtime, Settings, Ticker, Window};
+use lockstep_shared::midi::{
+    ClockOffset, ClosedLoop, EVENTS_MAX, Observation, Part, Realtime, Settings, Ticker, Window,
+};
 use lockstep_shared::time::GridPosition;
 use lockstep_shared::time::convert::{i64_round, usize_from_i64};
 use lockstep_shared::timeline::Motion;
@@ -75,8 +77,11 @@ impl Clock {
     /// Works out the events of a block, which lies on the grid where `block` says.
     ///
     /// Real-time: yes. Bound: [`EVENTS_MAX`] events, each a few searches of the timeline.
-    pub(super) fn follow(&mut self, block: &Segment, transport: &HostTransport) {
+    pub(super) fn follow(&mut self, block: &Segment, transport: &HostTransport, offset: ClockOffset) {
         self.events.count = 0;
+        if offset != self.ticker.offset() {
+            self.ticker.set_offset(offset);
+        }
         let Some(guide) = self.guide.as_ref().filter(|guide| guide.state != GuideState::Off) else {
             return self.rest();
         };

@@ -196,7 +196,7 @@ impl Engine {
             let _ = self.end.readings.push(transport::reading(transport, &segment));
         }
         match segment.filter(|_| controls.role == Role::Follow) {
-            Some(segment) => self.clock.follow(&segment, transport),
+            Some(segment) => self.clock.follow(&segment, transport, controls.clock_offset),
             None => self.clock.rest(),
         }
         self.playback.retire(&mut self.end.retired);
