@@ -18,7 +18,7 @@ pub(super) fn show(ui: &mut Ui, status: &Status, instance: &Mutex<Instance>) {
         return;
     }
     let musical = &status.musical;
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(part(musical.part)).color(theme::FAINT))
             .on_hover_text("What this DAW's transport is to the room: the parameter Transport Role.");
         let colour = if musical.part == Part::Refused { theme::WARN } else { theme::TEXT };
