@@ -185,7 +185,7 @@ fn ticks_of(ended: &[Ended], songs: &[Beats], number: usize, heard: &[HeardRepor
         let from = ended.iter().position(|player| player.plan.name == heard.from)?;
         Some(heard.beat_figures.acquire_seconds? + both_play_from(ended, songs, number, from)?)
     });
-    let settled_from = met.reduce(f64::max).unwrap_or(0.0);
+    let settled_from = met.reduce(f64::max).unwrap_or(f64::INFINITY);
     ticks::measure(clocked(number), clocked(leader), settled_from)
 }
 
@@ -265,12 +265,24 @@ impl Report {
         text
     }
 
-    /// Fails, with names, if somebody did not hear somebody.
+    /// Fails, with names, if somebody did not hear somebody, or a DAW that should follow was not sent every tick once.
     pub(super) fn judge(&self) -> Result<()> {
         for player in &self.players {
             for other in self.players.iter().filter(|other| other.name != player.name) {
                 if !player.heard.iter().any(|heard| heard.from == other.name) {
                     bail!("{} did not hear {}", player.name, other.name);
+                }
+            }
+            match (player.transport, player.ticks) {
+                (PartInTime::Leads, _) => {}
+                (PartInTime::Follows(_), None) => bail!("the DAW of {} was never set going", player.name),
+                (PartInTime::Follows(_), Some(TickFigures { ticks_lost, ticks_doubled, .. })) => {
+                    if ticks_lost != 0 || ticks_doubled != 0 {
+                        bail!(
+                            "the DAW of {} missed {ticks_lost} ticks and got {ticks_doubled} twice",
+                            player.name
+                        );
+                    }
                 }
             }
             if player.allocations_in_process > 0 {

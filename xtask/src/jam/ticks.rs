@@ -36,7 +36,8 @@ pub(super) struct Clocked<'a> {
 
 /// Measures the ticks that were sent to a follower. None if it was never set going, or the leader never played.
 ///
-/// `settled_from` is when its beats met, in seconds of its host; before that, the closed loop moves the ticks.
+/// `settled_from` is when its beats met, in seconds of its host: before that, the closed loop moves the ticks, and only
+/// those that came twice can be told. Infinity if they never met.
 pub(super) fn measure(follower: Clocked<'_>, leader: Clocked<'_>, settled_from: f64) -> Option<TickFigures> {
     let leads_from = leader.beats.first_frame()?;
     let bpm = leader.beats.place(leads_from)?.bpm;
@@ -84,8 +85,7 @@ fn runs(clock: &[Message], rate_hz: f64) -> Vec<Vec<f64>> {
     runs
 }
 
-/// How many ticks fewer there are than the time makes, from when the closed loop was settled to the end; from the
-/// beginning, where that was before.
+/// How many ticks fewer there are than the time makes, from when the closed loop had settled to the end.
 fn missing(run: &[f64], tick_seconds: f64, settled_from: f64) -> i64 {
     let first = run.partition_point(|seconds| *seconds < settled_from);
     let (Some(from), Some(to)) = (run.get(first), run.last()) else { return 0 };
