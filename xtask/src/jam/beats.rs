@@ -20,9 +20,10 @@ use crate::install::shown;
 
 /// In the Grid mode what is heard is late by a multiple of this: a sixteenth.
 const UNIT_QUARTERS: f64 = 0.25;
-/// Beats have been acquired when they are off by no more than this, in so many windows in a row.
+/// Beats have been acquired when they are off by no more than this, in so many windows in a row: 1.5 s. A DAW that has
+/// just been set going may be met at once, and then moves as its clock is corrected.
 const ACQUIRED_US: f64 = 500.0;
-const ACQUIRED_WINDOWS: usize = 3;
+const ACQUIRED_WINDOWS: usize = 6;
 
 /// What one host wrote down.
 #[derive(Clone, Debug, Default)]
@@ -203,7 +204,8 @@ mod tests {
     #[test]
     fn what_came_before_the_beats_met_does_not_count_and_what_never_met_has_no_figure() {
         let error = |seconds: u32, error_us| BeatError { seconds: f64::from(seconds), error_us };
-        let good = [error(0, 400.0), error(1, -9e3), error(2, 20.0), error(3, -30.0), error(4, 10.0)];
+        let mut good = vec![error(0, 400.0), error(1, -9e3), error(2, 20.0), error(3, -30.0)];
+        good.extend((4..8).map(|second| error(second, 10.0)));
         let met = figures(&good, Some(0.5));
         assert_eq!((met.acquire_seconds, met.beat_error_us_max), (Some(1.5), Some(30.0)));
         let never = figures(&good[..4], Some(0.5));
