@@ -10,7 +10,7 @@ use lockstep_shared::timeline::Motion;
 use lockstep_shared::wire::handshake::RefuseReason;
 use lockstep_shared::wire::{LeaveReason, StripId, WIRE_VERSION};
 
-use super::{Link, PortId, Standing, Standpoint};
+use super::{Link, PortId, Standing, Standpoint, room_delay};
 use crate::status::{
     Following, Leader, LinkState, MemberStatus, MusicalStatus, Part, SongPlace, Status, StripStatus,
 };
@@ -31,6 +31,8 @@ pub struct Played {
     pub drift_ppm: f64,
     /// How late the beats that meet here are; NaN while none are compared.
     pub beat_error_ms: f64,
+    /// The delay that the room has agreed on; NaN while it has not.
+    pub room_delay_ms: f64,
 }
 
 impl Link {
@@ -47,6 +49,7 @@ impl Link {
                     concealed: shown.concealed.load(Ordering::Relaxed),
                     drift_ppm: port.end.gauges.drift_ppm.load(Ordering::Relaxed),
                     beat_error_ms: shown.beat_error_ms.load(Ordering::Relaxed),
+                    room_delay_ms: self.room_delay.map_or(f64::NAN, room_delay::millis),
                 }
             })
         })

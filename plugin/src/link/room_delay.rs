@@ -54,6 +54,11 @@ pub(super) fn frames(delay: RoomDelay) -> f64 {
     f64_from_i64(i64::from(delay.frames))
 }
 
+/// The same in milliseconds, for people.
+pub(super) fn millis(delay: RoomDelay) -> f64 {
+    frames(delay) * 1_000.0 / f64::from(GRID_RATE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! What the link saw, as lines of text: for measurements from outside, such as `cargo xtask jam`.
 //!
 //! Written only if the environment names a file, by the link's thread, every tenth of a second:
-//! `nanoseconds,strip name,delay ms,chunks played,chunks concealed,drift ppm,beat error ms`, one line for each strip that
+//! `nanoseconds,strip name,delay ms,chunks played,chunks concealed,drift ppm,beat error ms,room delay ms`, one line for each strip that
 //! plays. The nanoseconds are those of the machine's monotonic clock, so that processes of one machine can be laid side by side.
 
 use std::fs::File;
@@ -41,12 +41,14 @@ impl Journal {
     pub(super) fn write(&mut self, now: LocalTime, link: &Link) {
         let Some(file) = self.file.as_mut().filter(|_| now >= self.due) else { return };
         self.due = now + EVERY;
-        for Played { strip, delay_ms, present, concealed, drift_ppm, beat_error_ms } in link.played() {
+        for played in link.played() {
+            let Played { strip, delay_ms, present, concealed, drift_ppm, beat_error_ms, room_delay_ms } =
+                played;
             let nanos = (now + self.to_machine).nanos();
             // A full disk ends the measurement, not the music.
             let _ = writeln!(
                 file,
-                "{nanos},{strip},{delay_ms},{present},{concealed},{drift_ppm},{beat_error_ms}"
+                "{nanos},{strip},{delay_ms},{present},{concealed},{drift_ppm},{beat_error_ms},{room_delay_ms}"
             );
         }
         let _ = file.flush();

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! sent frame   --sender's host--->   quarters  \
-//!                                               difference, less whole sixteenths = beat error
+//!                                               difference, less the delay the room agreed on = beat error
 //! heard frame  --receiver's host->   quarters  /
 //! ```
 //!
 //! Which sent frame sounds in which heard frame is found in the audio, and where a DAW's song was at a frame its host
-//! has written down: no clock and nothing that the plugins say of themselves is in this measurement.
+//! has written down. The players are in the sync mode Room: everybody is to hear the same beat at the same moment, late
+//! by a delay that they have agreed on, and that is all that is taken from what the plugins say.
 
 use std::path::Path;
 
@@ -18,8 +19,6 @@ use super::analysis::{percentile, ranked};
 use super::delay::Window;
 use crate::install::shown;
 
-/// In the Grid mode what is heard is late by a multiple of this: a sixteenth.
-const UNIT_QUARTERS: f64 = 0.25;
 /// Beats have been acquired when they are off by no more than this, in so many windows in a row: 1.5 s. A DAW that has
 /// just been set going may be met at once, and then moves as its clock is corrected.
 const ACQUIRED_US: f64 = 500.0;
@@ -127,14 +126,20 @@ impl Beats {
     }
 }
 
-/// The error of every window in which both songs ran.
-pub(super) fn errors(windows: &[Window], sender: &Beats, receiver: &Beats, rate_hz: f64) -> Vec<BeatError> {
+/// The error of every window in which both songs ran, where the room had agreed on a delay of `agreed_ms` by then.
+pub(super) fn errors(
+    windows: &[Window],
+    sender: &Beats,
+    receiver: &Beats,
+    rate_hz: f64,
+    agreed_ms: impl Fn(f64) -> Option<f64>,
+) -> Vec<BeatError> {
     let errors = windows.iter().filter_map(|window| {
         let local = receiver.place(window.heard_frame)?;
         let remote = sender.place(window.sent_frame)?;
-        let lag = local.quarters - remote.quarters;
-        let off = lag - (lag / UNIT_QUARTERS).round() * UNIT_QUARTERS;
-        Some(BeatError { seconds: window.heard_frame / rate_hz, error_us: off * 60e6 / local.bpm })
+        let lag_us = (local.quarters - remote.quarters) * 60e6 / local.bpm;
+        let error_us = lag_us - agreed_ms(window.heard_frame)? * 1e3;
+        Some(BeatError { seconds: window.heard_frame / rate_hz, error_us })
     });
     errors.collect()
 }
@@ -188,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_late_by_a_sixteenth_is_on_the_beat() {
-        let (sender, receiver) = (song(0.0, 0), song(1.5, 1_000));
+    fn what_is_late_by_what_was_agreed_is_on_the_beat() {
+        let (sender, receiver) = (song(0.0, 0), song(0.0, 1_000));
         assert_eq!((receiver.first_frame(), receiver.clock.len()), (Some(64_000.0), 4_000));
-        // 12 frames, a quarter of a millisecond, later than a sixteenth.
+        // 12 frames, a quarter of a millisecond, later than 9 ms.
         let windows: Vec<Window> =
-            (1..20).map(|number| window(f64::from(number) * 12_000.0, 6_012.0)).collect();
-        let errors = errors(&windows, &sender, &receiver, 48_000.0);
+            (1..20).map(|number| window(f64::from(number) * 12_000.0, 444.0)).collect();
+        let errors = errors(&windows, &sender, &receiver, 48_000.0, |_| Some(9.0));
         assert_eq!(errors.len(), 14, "no error before both play");
         let figures = figures(&errors, Some(64_000.0 / 48_000.0));
         assert!((figures.beat_error_us_p99.unwrap() - 250.0).abs() < 1e-3, "{figures:?}");

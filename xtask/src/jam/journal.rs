@@ -21,6 +21,8 @@ pub(super) struct Line {
     pub(super) drift_ppm: f64,
     /// How late the beats are that meet, by the plugin's own measure; NaN while it compares none.
     beat_error_ms: f64,
+    /// The delay that the room had agreed on; NaN before.
+    room_delay_ms: f64,
 }
 
 /// A plugin's journal.
@@ -57,6 +59,12 @@ impl Journal {
         Some(before.delay_ms + share * (after.delay_ms - before.delay_ms)).filter(|delay| delay.is_finite())
     }
 
+    /// The delay that the room had agreed on at a moment.
+    pub(super) fn room_delay_ms_at(&self, strip: &str, nanos: i64) -> Option<f64> {
+        let line = self.of(strip).filter(|line| line.nanos <= nanos).last()?;
+        Some(line.room_delay_ms).filter(|delay| delay.is_finite())
+    }
+
     /// The magnitudes of the beat error from `from_nanos` on, in microseconds, wherever the plugin saw one.
     pub(super) fn beat_errors_us(&self, strip: &str, from_nanos: i64) -> Vec<f64> {
         let lines = self.of(strip).filter(|line| line.nanos >= from_nanos && line.beat_error_ms.is_finite());
@@ -71,8 +79,9 @@ impl Journal {
 
 fn parse(line: &str) -> Option<Line> {
     let (nanos, rest) = line.split_once(',')?;
-    // A strip's name may hold commas; the five numbers behind it do not.
-    let mut fields = rest.rsplitn(6, ',');
+    // A strip's name may hold commas; the six numbers behind it do not.
+    let mut fields = rest.rsplitn(7, ',');
+    let room_delay_ms = fields.next()?.parse().ok()?;
     let beat_error_ms = fields.next()?.parse().ok()?;
     let drift_ppm = fields.next()?.parse().ok()?;
     let concealed = fields.next()?.parse().ok()?;
@@ -86,6 +95,7 @@ fn parse(line: &str) -> Option<Line> {
         concealed,
         drift_ppm,
         beat_error_ms,
+        room_delay_ms,
     })
 }
 
@@ -95,13 +105,14 @@ mod tests {
 
     #[test]
     fn a_journal_tells_delays_and_what_was_concealed() {
-        let text =
-            "100,a, b,5.0,10,0,1.5,NaN\n200,a, b,6.0,110,1,1.25,-0.5\n300,a, b,6.0,209,2,1.0,0.25\n400,a";
+        let text = "100,a, b,5.0,10,0,1.5,NaN,NaN\n200,a, b,6.0,110,1,1.25,-0.5,9.0\n300,a, b,6.0,209,2,1.0,0.25,9.5\n400,a";
         let journal = Journal(text.lines().filter_map(parse).collect());
         assert_eq!(journal.delay_ms_at("a, b", 150), Some(5.5));
         assert_eq!(journal.delay_ms_at("a, b", 999), None);
         assert_eq!(journal.concealed_ppm("a, b", 200), Some(10_000.0));
         assert_eq!(journal.drift_ppm(), Some(1.0));
+        assert_eq!(journal.room_delay_ms_at("a, b", 150), None);
+        assert_eq!(journal.room_delay_ms_at("a, b", 350), Some(9.5));
         assert_eq!(journal.beat_errors_us("a, b", 0), [500.0, 250.0]);
     }
 }

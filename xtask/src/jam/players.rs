@@ -20,8 +20,8 @@ use crate::shell::{command, target, wait};
 const PPM: [f64; 8] = [100.0, -100.0, 60.0, -40.0, 25.0, -75.0, 10.0, 80.0];
 /// Their hosts' blocks.
 const BLOCKS: [u32; 8] = [64, 128, 256, 512, 64, 128, 256, 64];
-/// What makes their plugins compare beats: what is heard of the others is on the local grid.
-const SYNC_MODE: &str = "Sync Mode=Grid";
+/// What makes their plugins compare beats: everybody hears the same beat at the same moment.
+const SYNC_MODE: &str = "Sync Mode=Room";
 /// When the leader's transport starts, in seconds: by then its plugin has joined.
 const LEADS_FROM: &str = "1";
 /// How the DAWs of the others slave to the MIDI clock.

@@ -122,7 +122,8 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
                 journal.concealed_ppm(from, settled).context("the plugin's journal ends early")?;
             let drift_ppm_estimated = journal.drift_ppm().context("the plugin's journal is empty")?;
             let gain = 10.0_f64.powf(figures.gain_db / 20.0);
-            let beat_errors = beats::errors(&windows, &songs[other], &songs[number], strip.rate_hz);
+            let agreed = |frame: f64| journal.room_delay_ms_at(from, nanos_of(frame));
+            let beat_errors = beats::errors(&windows, &songs[other], &songs[number], strip.rate_hz, agreed);
             let both_from = both_play_from(ended, &songs, number, other);
             let beat_figures = beats::figures(&beat_errors, both_from);
             let met_from = beat_figures.acquire_seconds.zip(both_from).map(|(took, from)| took + from);
