@@ -1,11 +1,11 @@
 //! The parameters, as the host automates them, and the two delays.
 
 use egui::{Align, Button, Layout, RichText, Ui};
-use nice_plug::prelude::{BoolParam, Enum, EnumParam, Param, ParamSetter};
+use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, Param, ParamSetter};
 use nice_plug_egui::widgets::ParamSlider;
 
 use super::theme;
-use crate::params::{Parameters, RoleChoice, RoomModeChoice};
+use crate::params::{GridUnitChoice, Parameters, RoleChoice, RoomModeChoice, SyncModeChoice};
 use crate::status::Status;
 
 /// Width of the names before the values.
@@ -24,20 +24,44 @@ pub(super) fn show(ui: &mut Ui, parameters: &Parameters, host: &ParamSetter<'_>,
     for parameter in
         [&parameters.sync_delay, &parameters.send_gain, &parameters.receive_gain, &parameters.monitor_gain]
     {
-        row(ui, parameter.name(), |ui| {
-            // The slider stacks padding above and below itself.
-            ui.spacing_mut().item_spacing.y = 0.0;
-            ui.add(ParamSlider::for_param(parameter, host).with_width(SLIDER_WIDTH)).on_hover_text(
-                "Drag; with Shift for fine steps; double-click to reset; click the value to type one.",
-            );
-        });
+        slider(ui, parameter, host);
     }
     row(ui, "Room Mode", |ui| choices(ui, &parameters.room_mode, explanation, host));
+    row(ui, "Sync Mode", |ui| choices(ui, &parameters.sync_mode, sync, host));
+    if parameters.sync_mode.value() == SyncModeChoice::Grid {
+        row(ui, "Grid Unit", |ui| unit(ui, &parameters.grid_unit, host));
+    }
     row(ui, "Transport Role", |ui| choices(ui, &parameters.role, part, host));
+    if parameters.role.value() == RoleChoice::Follow {
+        slider(ui, &parameters.clock_offset, host);
+    }
     ui.add_space(6.0);
     ui.horizontal(|ui| {
         for parameter in [&parameters.mute_send, &parameters.mute_receive, &parameters.bypass] {
             switch(ui, parameter, host);
+        }
+    });
+}
+
+fn slider(ui: &mut Ui, parameter: &FloatParam, host: &ParamSetter<'_>) {
+    row(ui, parameter.name(), |ui| {
+        // The slider stacks padding above and below itself.
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ui.add(ParamSlider::for_param(parameter, host).with_width(SLIDER_WIDTH)).on_hover_text(
+            "Drag; with Shift for fine steps; double-click to reset; click the value to type one.",
+        );
+    });
+}
+
+fn unit(ui: &mut Ui, parameter: &EnumParam<GridUnitChoice>, host: &ParamSetter<'_>) {
+    let names = GridUnitChoice::variants();
+    let chosen = names.get(parameter.value().to_index()).copied().unwrap_or_default();
+    egui::ComboBox::from_id_salt("grid unit").selected_text(chosen).show_ui(ui, |ui| {
+        for (index, name) in names.iter().enumerate() {
+            let choice = GridUnitChoice::from_index(index);
+            if ui.selectable_label(parameter.value() == choice, *name).clicked() {
+                set(parameter, choice, host);
+            }
         }
     });
 }
@@ -84,6 +108,14 @@ const fn explanation(choice: RoomModeChoice) -> &'static str {
         RoomModeChoice::Auto => "Stems while there is an output for every strip, else the mix.",
         RoomModeChoice::Stems => "Every strip by itself: the lowest latency, an output for each player.",
         RoomModeChoice::Mix => "One mix of everybody else, made by the relay: the least network traffic.",
+    }
+}
+
+const fn sync(choice: SyncModeChoice) -> &'static str {
+    match choice {
+        SyncModeChoice::Tight => "Everybody as early as the network allows.",
+        SyncModeChoice::Room => "Everybody hears the same beat at the same moment.",
+        SyncModeChoice::Grid => "The others a whole musical unit late: their beats fall on yours.",
     }
 }
 

@@ -77,7 +77,7 @@ fn show_strip(
                     if strip.concealed_ppm >= CONCEALED_PPM_WARN { theme::WARN } else { theme::FAINT };
                 ui.label(RichText::new(share(strip.concealed_ppm)).small().color(concealed))
                     .on_hover_text("How much of it came too late or never and had to be filled in.");
-                ui.label(RichText::new(format!("{:.1} ms", strip.latency_ms)).small())
+                ui.label(RichText::new(delay_text(strip.latency_ms)).small())
                     .on_hover_text("From the player's input to this plugin's output.");
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -100,4 +100,9 @@ fn named<'a>(name: &'a str, fallback: &'a str) -> &'a str {
 /// Parts in a million, as a musician reads them.
 fn share(ppm: f64) -> String {
     if ppm < 0.5 { "no gaps".to_owned() } else { format!("{:.3} % gaps", ppm / 10_000.0) }
+}
+
+/// A delay that is not measured yet is no number.
+fn delay_text(delay_ms: f64) -> String {
+    if delay_ms.is_finite() { format!("{delay_ms:.1} ms") } else { "-".to_owned() }
 }

@@ -232,7 +232,11 @@ impl Link {
         }
         let dropped =
             gauges.captured_dropped.load(Ordering::Relaxed) + gauges.received_dropped.load(Ordering::Relaxed);
-        if dropped > 0 {
+        if gauges.blocks.load(Ordering::Relaxed) == 0 {
+            notices.push(
+                "The host does not process audio here yet: nothing is sent, and nothing sounds.".into(),
+            );
+        } else if dropped > 0 {
             notices.push(format!("{dropped} chunks were dropped because the computer was too busy."));
         }
         notices
