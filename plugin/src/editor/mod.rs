@@ -30,7 +30,7 @@ use crate::params::{Parameters, lock};
 /// The editor as nice-plug sees it.
 pub(crate) type Editor = EguiEditor<App>;
 
-const SIZE: LogicalSize<f64> = LogicalSize::new(640.0, 520.0);
+const SIZE: LogicalSize<f64> = LogicalSize::new(640.0, 560.0);
 /// Width of the column with the controls; the people have the rest.
 const CONTROLS_WIDTH: f32 = 316.0;
 /// Meters move; 30 pictures a second are enough for that.
