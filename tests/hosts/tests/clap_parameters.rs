@@ -12,7 +12,18 @@ fn the_parameters_are_named_as_a_musician_would() {
     let mut plugin = clap_plugin();
     let parameters = plugin.parameters().unwrap();
     let names = names(&parameters);
-    for name in ["Sync Delay", "Monitor", "Mute Send", "Mute Receive", "Room Mode", "Bypass"] {
+    for name in [
+        "Sync Delay",
+        "Monitor",
+        "Mute Send",
+        "Mute Receive",
+        "Room Mode",
+        "Sync Mode",
+        "Grid Unit",
+        "Transport Role",
+        "Clock Offset",
+        "Bypass",
+    ] {
         assert!(names.contains(&name), "no {name} in {names:?}");
     }
     for start in ["Send", "Receive"] {

@@ -8,7 +8,18 @@ fn both_classes_have_the_same_few_parameters() {
     let multi_out = vst3_plugin(MULTI_OUT_CLASS).parameters().unwrap();
     assert_eq!(stereo, multi_out);
     assert!(stereo.len() < 32, "{} parameters: MIDI controllers must not be among them", stereo.len());
-    for name in ["Sync Delay", "Monitor", "Mute Send", "Mute Receive", "Room Mode", "Bypass"] {
+    for name in [
+        "Sync Delay",
+        "Monitor",
+        "Mute Send",
+        "Mute Receive",
+        "Room Mode",
+        "Sync Mode",
+        "Grid Unit",
+        "Transport Role",
+        "Clock Offset",
+        "Bypass",
+    ] {
         assert!(stereo.iter().any(|parameter| parameter.name == name), "no {name} in {stereo:?}");
     }
     assert_eq!(stereo.iter().filter(|parameter| parameter.bypass).count(), 1);
