@@ -16,7 +16,7 @@ use lockstep_shared::session::{Client, ClientEvent, ClientSettings, Invite, Memb
 use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::wire::{
     AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, Element, Format, LeaveReason, PlayMode,
-    Profile, ProfileStrip, Roster, Slot, StripId, WireChunk, Writer,
+    Profile, ProfileStrip, RoomDelay, RoomTimeline, Roster, Slot, StripId, WireChunk, Writer,
 };
 
 /// A relay with a folder of its own; both go with the test.
@@ -130,7 +130,14 @@ impl Member {
                 ClientEvent::Clock { sent, relay_received, relay_sent, received } => {
                     self.clock.observe(&Exchange { sent, relay_received, relay_sent, received });
                 }
-                ClientEvent::Document(_, bytes) => self.roster = Roster::decode(&bytes).unwrap(),
+                ClientEvent::Document(Slot::ROSTER, bytes) => self.roster = Roster::decode(&bytes).unwrap(),
+                ClientEvent::Document(Slot::DELAY, bytes) => {
+                    assert_eq!(RoomDelay::decode(&bytes).unwrap(), RoomDelay::default(), "nobody needs any");
+                }
+                ClientEvent::Document(slot, bytes) => {
+                    assert_eq!(slot, Slot::TIMELINE);
+                    assert_eq!(RoomTimeline::decode(&bytes).unwrap().leader, None, "nobody asks to lead");
+                }
                 ClientEvent::Joined { epoch } => {
                     self.clock = RoomClock::new(now);
                     self.events.push(ClientEvent::Joined { epoch });
