@@ -3,7 +3,7 @@
 use lockstep_shared::session::Invite;
 
 use crate::engine::{Engine, Rendering, Setup};
-use crate::link::Port;
+use crate::link::{Cue, Port};
 use crate::shell::{Invites, Seat, take_seat};
 use crate::status::{LinkState, Status};
 use crate::wiring::wire;
@@ -134,6 +134,13 @@ impl Instance {
                 Ok(seat) => Active::Seated(seat),
                 Err(sentence) => Active::Waiting(LinkState::Lost(sentence), None),
             },
+        }
+    }
+
+    /// Gives everybody whose DAW follows a cue. Does nothing unless this one follows too, and nobody's DAW leads.
+    pub fn cue(&self, cue: Cue) {
+        if let Some(Active::Seated(seat)) = &self.active {
+            seat.cue(cue);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Musical time between DAWs: who leads, who follows, and what is heard on which beat.
 
 use lockstep_plugin::engine::{ClockOffset, Controls, GridUnit, HostTransport, Role, RoomMode, SyncMode};
-use lockstep_plugin::link::Standpoint;
+use lockstep_plugin::link::{Cue, Standpoint};
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::convert::f64_from_i64;
 use lockstep_shared::time::{DeviceFrame, LocalTime, SampleRate, Span};
@@ -11,7 +11,7 @@ use lockstep_tests::alignment::{AlignmentEars, Look};
 use lockstep_tests::clock::{AudioClock, Crystal};
 use lockstep_tests::daw::{Blocks, Daw, Punctuality, open_controls};
 use lockstep_tests::followers::Kind;
-use lockstep_tests::net::{Interval, PathPlan};
+use lockstep_tests::net::{Interval, Loss, PathPlan};
 use lockstep_tests::oracle::Source;
 use lockstep_tests::rng::Rng;
 use lockstep_tests::song::{Act, OwnSong, Song};
@@ -173,6 +173,56 @@ fn the_clock_offset_moves_the_clock_and_neither_loses_nor_doubles_a_tick() {
     let expected = (-40.0_f64).rem_euclid(tick_ms);
     // The leader's crystal is 60 ppm fast: 0.6 ms in ten seconds.
     assert!((moved - expected).abs() < 1.0, "{moved} ms for {expected} ms");
+}
+
+#[test]
+fn a_cue_starts_every_daw_at_one_moment_and_stops_them_on_a_bar() {
+    let loss = Loss { independent: 0.2, burst_begins: 0.0, burst_ends: 1.0 };
+    let path = PathPlan { loss, ..PathPlan::wired() };
+    let mut world = World::new(15, Crystal::thermal(15.0), 8);
+    for ppm in [60.0, -70.0, 20.0] {
+        let song = Song::Follows(Kind::SmoothLoop);
+        world.add(member(song, SyncMode::Tight, Role::Follow, ppm, &path));
+    }
+    world.run(seconds(4), &mut Nobody);
+    world.members[1].link.cue(Cue::Start);
+    world.run(seconds(20), &mut Nobody);
+    let begun: Vec<LocalTime> = world
+        .members
+        .iter()
+        .map(|member| {
+            let start = member.clock_events.iter().position(|(_, event)| *event == Realtime::Start);
+            let begun = start.expect("a start from the beginning");
+            member.clock_events[begun + 1].0
+        })
+        .collect();
+    let apart = begun.iter().max().map(|last| (*last - *begun.iter().min().unwrap_or(last)).millis_f64());
+    assert!(apart.is_some_and(|apart| apart < 0.2), "{begun:?}");
+    let lines: Vec<_> = world.members.iter().map(|member| member.link.musical().line().copied()).collect();
+    assert!(lines.iter().all(|line| line.is_some() && *line == lines[0]), "one line for all");
+    for member in &world.members {
+        let error = member.link.musical().follower_error_ms().expect("the loop is closed");
+        assert!(error.abs() < 1.0, "{error} ms");
+    }
+    world.members[1].link.cue(Cue::Stop);
+    world.run(seconds(4), &mut Nobody);
+    let line = world.members[0].link.musical().line().expect("a line");
+    let last = line.segments().last().expect("a segment");
+    assert_eq!(last.motion, Motion::Stopped);
+    assert_eq!(last.beats.micro() % 4_000_000, 0, "on a bar line");
+    assert!(world.members.iter().all(|member| member.last_position.is_none()), "every DAW stands");
+}
+
+#[test]
+fn a_cue_is_refused_while_somebody_s_daw_leads() {
+    let follows = Song::Follows(Kind::SmoothLoop);
+    let mut world = led(16, OwnSong::from(frame(2)), follows, SyncMode::Tight, &PathPlan::wired());
+    world.run(seconds(8), &mut Nobody);
+    let leader = world.members[1].link.musical().leader();
+    world.members[1].link.cue(Cue::Stop);
+    world.run(seconds(4), &mut Nobody);
+    assert_eq!(world.members[0].link.musical().leader(), leader);
+    assert!(world.members[1].last_position.is_some(), "it plays on");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use egui::{RichText, Ui};
 
 use super::theme;
 use crate::instance::Instance;
+use crate::link::Cue;
 use crate::params::lock;
 use crate::status::{Following, Leader, LinkState, MusicalStatus, Part, SongPlace, Status};
 
@@ -29,6 +30,9 @@ pub(super) fn show(ui: &mut Ui, status: &Status, instance: &Mutex<Instance>) {
         if let Some(place) = musical.place {
             ui.label(RichText::new(song(place)).monospace());
         }
+        if may_cue(musical) {
+            cues(ui, musical.place, instance);
+        }
         if let Some((sentence, is_well)) = following(musical.following) {
             let colour = if is_well { theme::GOOD } else { theme::WARN };
             ui.label(RichText::new(sentence).color(colour)).on_hover_text(
@@ -37,6 +41,33 @@ pub(super) fn show(ui: &mut Ui, status: &Status, instance: &Mutex<Instance>) {
             );
         }
     });
+}
+
+/// Whether everybody's DAW waits for a hand: this one follows, and no other member leads.
+const fn may_cue(musical: &MusicalStatus) -> bool {
+    matches!(musical.part, Part::Follows) && matches!(musical.leader, Leader::Nobody | Leader::You)
+}
+
+fn cues(ui: &mut Ui, place: Option<SongPlace>, instance: &Mutex<Instance>) {
+    let plays = place.is_some_and(|place| place.playing);
+    let all = [
+        (Cue::Slower, "-", "Everybody 1 BPM slower, from the next bar on."),
+        (Cue::Faster, "+", "Everybody 1 BPM faster, from the next bar on."),
+        if plays {
+            (Cue::Stop, "Stop together", "Stops every DAW that follows, at the next bar.")
+        } else {
+            (
+                Cue::Start,
+                "Start together",
+                "Starts every DAW that follows, this one among them, at one moment.",
+            )
+        },
+    ];
+    for (cue, name, explanation) in all {
+        if ui.small_button(name).on_hover_text(explanation).clicked() {
+            lock(instance).cue(cue);
+        }
+    }
 }
 
 const fn part(part: Part) -> &'static str {
@@ -100,6 +131,14 @@ mod tests {
         assert_eq!(of(Part::Asks, ada()), "taking the lead from Ada");
         assert_eq!(of(Part::Asks, Leader::Nobody), "asking to lead");
         assert_eq!(of(Part::Follows, Leader::Member(String::new())), "somebody leads");
+    }
+
+    #[test]
+    fn cues_are_for_rooms_in_which_every_daw_follows() {
+        let may = |part, leader| may_cue(&MusicalStatus { part, leader, ..MusicalStatus::default() });
+        assert!(may(Part::Follows, Leader::Nobody) && may(Part::Follows, Leader::You));
+        assert!(!may(Part::Follows, Leader::Member("Ada".to_owned())));
+        assert!(!may(Part::Leads, Leader::You) && !may(Part::Off, Leader::Nobody));
     }
 
     #[test]

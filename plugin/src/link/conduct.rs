@@ -6,7 +6,7 @@ use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::LocalTime;
 use lockstep_shared::wire::{DOCUMENT_BYTES_MAX, Role, Slot, Writer};
 
-use super::{Link, MusicalTime};
+use super::{Cue, Link, MusicalTime};
 
 impl Link {
     /// Carries the transports of the instances to the room's musical time, and that to the relay and the MIDI clock.
@@ -35,6 +35,9 @@ impl Link {
         let guide = self.musical.guide_number();
         for port in self.ports.values_mut() {
             port.guide(guide, || self.musical.guide());
+        }
+        if let (Some(map), Some(me)) = (self.clock.map(now), me) {
+            self.musical.write_cue(me, map.grid(now), self.clock.round_trip());
         }
         if let Some(map) = self.clock.map(now) {
             self.musical.advance(map.grid(now));
@@ -82,6 +85,11 @@ impl Link {
     /// What the MIDI clock has said so far was not heard: a DAW that should run is told so again.
     pub fn repeat_clock(&mut self) {
         self.musical.repeat_clock();
+    }
+
+    /// Gives everybody whose DAW follows a cue, this process's among them.
+    pub fn cue(&mut self, cue: Cue) {
+        self.musical.cue(cue);
     }
 
     /// Takes the lead of the room's musical time, whoever has it.

@@ -8,6 +8,7 @@
 //! off. Otherwise four tracks with Lockstep on them would play everybody four times.
 
 mod conduct;
+mod cue;
 mod musical;
 mod port;
 mod report;
@@ -28,6 +29,7 @@ use lockstep_shared::wire::{
 
 use crate::engine::RoomMode;
 use crate::wiring::{ClockGuide, MIX_LANE, STRIP_LANES};
+pub use cue::Cue;
 use musical::GuideNumber;
 pub use musical::{MusicalTime, Standpoint};
 pub use port::Port;

@@ -20,6 +20,8 @@ use lockstep_shared::timeline::author::{Author, Reading};
 use lockstep_shared::timeline::{AuthorId, Place, Timeline};
 use lockstep_shared::wire::{Lead, MemberId, Role, RoomTimeline};
 
+use super::cue::{Cue, Hand};
+
 use crate::wiring::{ClockGuide, GuideState};
 
 /// How far ahead ticks are worked out, so that they leave at their own time and not at that of a wake-up: 3 ms.
@@ -76,6 +78,7 @@ pub struct MusicalTime {
     is_taking: bool,
     author: Option<Author>,
     proposal: Option<Timeline>,
+    hand: Hand,
     /// What the relay was told last.
     told: Option<Lead>,
     ticker: Ticker,
@@ -98,6 +101,7 @@ impl MusicalTime {
             is_taking: false,
             author: None,
             proposal: None,
+            hand: Hand::default(),
             told: None,
             ticker: Ticker::new(Settings::default()),
             closed_loop: ClosedLoop::new(Part::Follows),
@@ -111,6 +115,8 @@ impl MusicalTime {
     pub(super) fn forget_room(&mut self) {
         self.room = None;
         self.author = None;
+        self.proposal = None;
+        self.hand.rest();
         self.polled = None;
         // Their places are on a grid that is no more.
         self.events.clear();
@@ -147,6 +153,25 @@ impl MusicalTime {
             (stays, _) => stays,
         };
         self.is_taking &= self.standpoint == Standpoint::Asking;
+        if room.leader.is_some_and(|leader| leader != me) {
+            self.hand.rest();
+        }
+    }
+
+    /// Gives everybody a cue, if this process's DAW follows like theirs, and nobody's drives the line.
+    pub(super) fn cue(&mut self, cue: Cue) {
+        if self.standpoint == Standpoint::Following {
+            self.hand.give(cue);
+        }
+    }
+
+    /// Writes the cue into the line, once the lead is there.
+    pub(super) fn write_cue(&mut self, me: MemberId, now: GridPosition, round_trip: Span) {
+        if let Some(room) = self.room.as_ref().filter(|room| room.leader == Some(me))
+            && let Some(line) = self.hand.write(&room.timeline, me, now, round_trip)
+        {
+            self.proposal = Some(line);
+        }
     }
 
     /// Takes the lead, whoever has it, if this process is to lead at all.
@@ -168,6 +193,7 @@ impl MusicalTime {
         self.is_taking = false;
         self.author = None;
         self.proposal = None;
+        self.hand.rest();
         self.standpoint = match role {
             Role::Off => Standpoint::Off,
             Role::Follow => Standpoint::Following,
@@ -213,10 +239,11 @@ impl MusicalTime {
     pub(super) fn wish(&mut self) -> Option<Lead> {
         let role = match self.standpoint {
             Standpoint::Asking | Standpoint::Leading => Role::Lead,
+            Standpoint::Following if self.hand.leads() => Role::Lead,
             Standpoint::Following => Role::Follow,
             Standpoint::Off | Standpoint::Refused(_) => Role::Off,
         };
-        let leads = self.standpoint == Standpoint::Leading;
+        let leads = self.standpoint == Standpoint::Leading || self.hand.leads();
         let wish = Lead { role, take: self.takes, proposal: self.proposal.filter(|_| leads) };
         if self.told == Some(wish) || (self.told.is_none() && wish == Lead::default()) {
             return None;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lockstep_shared::session::Invite;
 
 use super::thread::{LinkThread, SharedStatus};
-use crate::link::Port;
+use crate::link::{Cue, Port};
 use crate::status::Status;
 
 static LINKS: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
@@ -59,6 +59,11 @@ impl Seat {
     pub fn leave(mut self) -> Option<Box<Port>> {
         self.has_left = true;
         self.link.remove(self.number)
+    }
+
+    /// Gives everybody whose DAW follows a cue.
+    pub fn cue(&self, cue: Cue) {
+        self.link.cue(cue);
     }
 
     /// Takes the lead of the room's musical time, whoever has it.

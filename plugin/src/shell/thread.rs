@@ -13,7 +13,7 @@ use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
 use super::clock_output::{ClockOutput, Heard};
 use super::journal::Journal;
 use super::{clock, member, priority, wait};
-use crate::link::{Link, LinkSettings, Port, PortId, Standpoint};
+use crate::link::{Cue, Link, LinkSettings, Port, PortId, Standpoint};
 use crate::status::{LinkState, Status};
 
 /// How often the status is worked out.
@@ -37,6 +37,7 @@ enum Command {
     Remove { seat: u64, back: Sender<Box<Port>> },
     Rename { seat: u64, member_name: String, strip_name: String },
     TakeLead,
+    Cue(Cue),
     Stop,
 }
 
@@ -72,6 +73,10 @@ impl LinkThread {
 
     pub(super) fn rename(&self, seat: u64, member_name: String, strip_name: String) {
         self.send(Command::Rename { seat, member_name, strip_name });
+    }
+
+    pub(super) fn cue(&self, cue: Cue) {
+        self.send(Command::Cue(cue));
     }
 
     pub(super) fn take_lead(&self) {
@@ -268,6 +273,7 @@ impl Runner {
                 }
             }
             Command::TakeLead => link.take_lead(),
+            Command::Cue(cue) => link.cue(cue),
             // Seen to where commands are read.
             Command::Stop => {}
         }
