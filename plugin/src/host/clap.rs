@@ -40,6 +40,7 @@ use super::adapter::Lockstep;
 use super::edition;
 use super::padding::{PORTS_MAX, Padding};
 use super::seam::{Outputs, Seam};
+use crate::shell::wait_for_resolvers;
 
 /// Where every CLAP host begins.
 #[unsafe(no_mangle)]
@@ -64,7 +65,9 @@ unsafe extern "C" fn init_library(_path: *const c_char) -> bool {
     true
 }
 
-unsafe extern "C" fn deinit_library() {}
+unsafe extern "C" fn deinit_library() {
+    wait_for_resolvers();
+}
 
 unsafe extern "C" fn get_factory(id: *const c_char) -> *const c_void {
     // SAFETY: the host passes a C string or null, and null is tested first.

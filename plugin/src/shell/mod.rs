@@ -7,9 +7,12 @@ mod journal;
 mod member;
 mod priority;
 mod process;
+mod resolve;
 mod thread;
 mod wait;
 
 pub use clock_output::{ClockRedirection, ClockSink, Unsent, redirect_clock};
 pub(crate) use invites::Invites;
 pub use process::{Seat, take_seat};
+#[cfg(feature = "host")]
+pub(crate) use resolve::wait_for_all as wait_for_resolvers;

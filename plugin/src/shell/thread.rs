@@ -1,6 +1,6 @@
 //! The link's thread: one for each room that the process plays in, and nearly always that is one.
 
-use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,6 +12,7 @@ use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
 
 use super::clock_output::{ClockOutput, Heard};
 use super::journal::Journal;
+use super::resolve::{self, Resolver};
 use super::{clock, member, priority, wait};
 use crate::link::{Cue, Link, LinkSettings, Port, PortId, Standpoint};
 use crate::status::{LinkState, Status};
@@ -24,6 +25,8 @@ const RECEIVE_BATCH: usize = 64;
 const SLEEP_MAX: Duration = Duration::from_millis(20);
 /// How long an instance waits for its port when it leaves.
 const HAND_BACK_WITHIN: Duration = Duration::from_millis(500);
+/// How often the name service's answer is looked for.
+const LOOK_FOR_ANSWER_EVERY: Span = Span::from_millis(5);
 /// Between two attempts to find the relay's address or to open a socket.
 const RETRY_OPEN: Span = Span::from_millis(2_000);
 
@@ -50,11 +53,15 @@ pub(super) struct LinkThread {
 
 impl LinkThread {
     pub(super) fn start(invite: Invite, member_name: String) -> Result<Self, String> {
+        Self::start_with(invite, member_name, resolve::system)
+    }
+
+    fn start_with(invite: Invite, member_name: String, resolver: Resolver) -> Result<Self, String> {
         let (commands, inbox) = channel();
         let thread = std::thread::Builder::new()
             .name("lockstep-link".into())
             .spawn(move || {
-                Runner { invite, member_name, inbox, seats: Vec::new(), waiting: Vec::new() }.run()
+                Runner { invite, member_name, inbox, resolver, seats: Vec::new(), waiting: Vec::new() }.run()
             })
             .map_err(|error| format!("the system refused a thread for the link: {error}"))?;
         Ok(Self { commands, thread: Some(thread) })
@@ -104,6 +111,7 @@ struct Runner {
     invite: Invite,
     member_name: String,
     inbox: Receiver<Command>,
+    resolver: Resolver,
     seats: Vec<RunningSeat>,
     /// Instances that came before the relay's address was known.
     waiting: Vec<Command>,
@@ -185,22 +193,42 @@ impl Runner {
             if let Next::Stop = self.wait_until(try_at) {
                 return None;
             }
-            match self.try_open(clock::now()) {
-                Ok(open) => return Some(open),
+            match self.find_relay()? {
+                Ok(addresses) => match self.open_to(addresses, clock::now()) {
+                    Ok(open) => return Some(open),
+                    Err(sentence) => self.tell(&LinkState::Connecting(sentence)),
+                },
                 Err(sentence) => self.tell(&LinkState::Connecting(sentence)),
             }
             try_at = clock::now() + RETRY_OPEN;
         }
     }
 
-    fn try_open(&self, now: LocalTime) -> Result<(UdpSocket, Link), String> {
-        let Invite { host, port, relay_key, secret, .. } = &self.invite;
-        let addresses: Vec<SocketAddr> = (host.as_str(), *port)
-            .to_socket_addrs()
-            .map_err(|error| {
-                format!("the relay {host:?} was not found ({error}); check the invite and the network")
-            })?
-            .collect();
+    /// The relay's addresses, as soon as they are known; commands are heard meanwhile. None when told to stop.
+    fn find_relay(&mut self) -> Option<Result<Vec<SocketAddr>, String>> {
+        let host = self.invite.host.clone();
+        let failed = |error: &str| {
+            Some(Err(format!("the relay {host:?} was not found ({error}); check the invite and the network")))
+        };
+        let answers = match resolve::ask(&host, self.invite.port, self.resolver) {
+            Ok(answers) => answers,
+            Err(error) => return failed(&error.to_string()),
+        };
+        loop {
+            match answers.try_recv() {
+                Ok(Ok(addresses)) => return Some(Ok(addresses)),
+                Ok(Err(error)) => return failed(&error),
+                Err(TryRecvError::Disconnected) => return failed("nobody answered"),
+                Err(TryRecvError::Empty) => {}
+            }
+            if let Next::Stop = self.wait_until(clock::now() + LOOK_FOR_ANSWER_EVERY) {
+                return None;
+            }
+        }
+    }
+
+    fn open_to(&self, addresses: Vec<SocketAddr>, now: LocalTime) -> Result<(UdpSocket, Link), String> {
+        let Invite { host, relay_key, secret, .. } = &self.invite;
         let mut failure = format!("the relay {host:?} has no address");
         for address in addresses {
             match connect(address) {
@@ -322,4 +350,30 @@ fn emit_clock(link: &mut Link, output: &mut ClockOutput) {
 
 fn set(shared: &SharedStatus, status: Status) {
     *shared.lock().unwrap_or_else(PoisonError::into_inner) = status;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_name_service_that_does_not_answer() {
+        const SILENT: Duration = Duration::from_millis(1_500);
+        let silent: Resolver = |_, _| {
+            let until = clock::now() + Span::from_millis(1_500);
+            while clock::now() < until {
+                std::thread::park_timeout(clock::now().duration_until(until));
+            }
+            Err("no answer".to_owned())
+        };
+        let secret = "A".repeat(64);
+        let invite = Invite::parse(&format!("lockstep://relay.example/studio#{secret}")).unwrap();
+        let began = clock::now();
+        let link = LinkThread::start_with(invite, "Ada".to_owned(), silent).unwrap();
+        std::thread::park_timeout(Duration::from_millis(50));
+        drop(link);
+        assert!(began.duration_until(clock::now()) < SILENT / 2, "leaving waited for the name service");
+        resolve::wait_for_all();
+        assert!(began.duration_until(clock::now()) >= SILENT, "the module waits for the thread in it");
+    }
 }

@@ -14,6 +14,7 @@ use vst3::{Class, ComWrapper};
 use super::super::adapter::Lockstep;
 use super::super::edition::{Edition, Vst3MultiOut, Vst3Stereo};
 use super::create;
+use crate::shell::wait_for_resolvers;
 
 /// Where every VST3 host begins. The caller owns the reference.
 #[unsafe(no_mangle)]
@@ -39,6 +40,7 @@ extern "C" fn ModuleEntry(_library: *mut c_void) -> bool {
 #[cfg(all(target_family = "unix", not(target_os = "macos")))]
 #[unsafe(no_mangle)]
 extern "C" fn ModuleExit() -> bool {
+    wait_for_resolvers();
     true
 }
 
@@ -54,6 +56,7 @@ extern "C" fn bundleEntry(_bundle: *mut c_void) -> bool {
 #[cfg(target_os = "macos")]
 #[unsafe(no_mangle)]
 extern "C" fn bundleExit() -> bool {
+    wait_for_resolvers();
     true
 }
 
@@ -69,6 +72,7 @@ extern "system" fn InitDll() -> bool {
 #[cfg(target_os = "windows")]
 #[unsafe(no_mangle)]
 extern "system" fn ExitDll() -> bool {
+    wait_for_resolvers();
     true
 }
 
