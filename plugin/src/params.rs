@@ -130,6 +130,9 @@ pub(crate) enum GridUnitChoice {
 /// [`Role`] as a host shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum RoleChoice {
+    #[id = "auto"]
+    #[name = "Auto"]
+    Auto,
     #[id = "off"]
     #[name = "Off"]
     Off,
@@ -172,7 +175,7 @@ impl Parameters {
             room_mode: EnumParam::new("Room Mode", RoomModeChoice::Auto),
             sync_mode: EnumParam::new("Sync Mode", SyncModeChoice::Tight),
             grid_unit: EnumParam::new("Grid Unit", GridUnitChoice::Smallest),
-            role: EnumParam::new("Transport Role", RoleChoice::Off),
+            role: EnumParam::new("Transport Role", RoleChoice::Auto),
             clock_offset: FloatParam::new(
                 "Clock Offset",
                 0.0,
@@ -238,6 +241,7 @@ impl From<GridUnitChoice> for GridUnit {
 impl From<RoleChoice> for Role {
     fn from(choice: RoleChoice) -> Self {
         match choice {
+            RoleChoice::Auto => Self::Auto,
             RoleChoice::Off => Self::Off,
             RoleChoice::Lead => Self::Lead,
             RoleChoice::Follow => Self::Follow,
@@ -362,7 +366,7 @@ mod tests {
                 mute_receive: false,
                 room_mode: RoomMode::Auto,
                 sync_mode: SyncMode::Tight,
-                role: Role::Off,
+                role: Role::Auto,
                 clock_offset: ClockOffset::default(),
             }
         );

@@ -191,9 +191,10 @@ impl Gauges {
     /// Real-time: yes. Bound: constant.
     pub fn set_role(&self, role: Role) {
         let code = match role {
-            Role::Off => 0,
-            Role::Lead => 1,
-            Role::Follow => 2,
+            Role::Auto => 0,
+            Role::Off => 1,
+            Role::Lead => 2,
+            Role::Follow => 3,
         };
         self.role.store(code, Ordering::Relaxed);
     }
@@ -201,9 +202,10 @@ impl Gauges {
     /// What its DAW is to the room's musical time.
     pub fn role(&self) -> Role {
         match self.role.load(Ordering::Relaxed) {
-            1 => Role::Lead,
-            2 => Role::Follow,
-            _ => Role::Off,
+            1 => Role::Off,
+            2 => Role::Lead,
+            3 => Role::Follow,
+            _ => Role::Auto,
         }
     }
 

@@ -226,6 +226,30 @@ fn a_cue_is_refused_while_somebody_s_daw_leads() {
 }
 
 #[test]
+fn the_first_in_a_room_leads_by_itself_and_nobody_else_does() {
+    let mut world = World::new(17, Crystal::PERFECT, 8);
+    for number in 0..3 {
+        let song = Song::Own(OwnSong::from(frame(1)));
+        world.add(member(song, SyncMode::Tight, Role::Auto, 0.0, &PathPlan::wired()));
+        world.run(seconds(2), &mut Nobody);
+        let mut expected = vec![Standpoint::Off; number + 1];
+        expected[0] = Standpoint::Leading;
+        assert_eq!(standpoints(&world), expected);
+    }
+    world.kill_relay();
+    world.run(Span::from_millis(500), &mut Nobody);
+    world.start_relay();
+    world.run(seconds(6), &mut Nobody);
+    assert_eq!(standpoints(&world)[0], Standpoint::Leading, "it has the lead again");
+    world.members[1].plan.daw.controls.role = Role::Lead;
+    world.run(seconds(1), &mut Nobody);
+    world.members[1].link.take_lead();
+    world.run(seconds(2), &mut Nobody);
+    assert_eq!(standpoints(&world)[1], Standpoint::Leading, "the lead is taken, even as the first wish");
+    assert_eq!(standpoints(&world)[0], Standpoint::Off, "who has led by itself gives way");
+}
+
+#[test]
 fn a_second_leader_is_refused_and_told_so_until_it_takes_the_lead() {
     let mut world = World::new(7, Crystal::PERFECT, 8);
     for _ in 0..2 {

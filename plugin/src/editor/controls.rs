@@ -121,6 +121,7 @@ const fn sync(choice: SyncModeChoice) -> &'static str {
 
 const fn part(choice: RoleChoice) -> &'static str {
     match choice {
+        RoleChoice::Auto => "Leads if it is the first in the room; else this DAW keeps its own time.",
         RoleChoice::Off => "This DAW keeps its own time.",
         RoleChoice::Lead => "Everybody who follows goes by this DAW's transport.",
         RoleChoice::Follow => {

@@ -17,7 +17,6 @@ pub use lockstep_shared::midi::ClockOffset;
 pub use lockstep_shared::sync::{GridUnit, SyncMode};
 use lockstep_shared::time::convert::{i64_from_usize, i64_round};
 use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, LocalTime, SampleRate};
-pub use lockstep_shared::wire::Role;
 
 use self::capture::Capture;
 use self::clock::Clock;
@@ -68,6 +67,20 @@ pub struct HostTransport {
     pub bar_start_quarters: Option<f64>,
     /// The loop in quarter notes, while it is on.
     pub loop_quarters: Option<(f64, f64)>,
+}
+
+/// What the host's transport is to the room's musical time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Leads if the member is alone and nobody leads, and goes on with it; nothing otherwise.
+    #[default]
+    Auto,
+    /// Nothing: the host keeps its own time.
+    Off,
+    /// Drives the room's line.
+    Lead,
+    /// Follows it.
+    Follow,
 }
 
 /// Which sound of the others a member asks the relay for (D5).

@@ -6,16 +6,20 @@ use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::LocalTime;
 use lockstep_shared::wire::{DOCUMENT_BYTES_MAX, Role, Slot, Writer};
 
-use super::{Cue, Link, MusicalTime};
+use super::{Cue, Link, MusicalTime, Standpoint};
+use crate::engine;
 
 impl Link {
     /// Carries the transports of the instances to the room's musical time, and that to the relay and the MIDI clock.
     pub(super) fn conduct(&mut self, now: LocalTime) {
         // One DAW has one transport: the first instance that has a role speaks for it.
-        let roles = [Role::Lead, Role::Follow];
-        let speaker = roles.into_iter().find_map(|role| {
-            self.ports.iter().find(|(_, port)| port.end.gauges.role() == role).map(|(id, _)| (*id, role))
-        });
+        let first =
+            |role| self.ports.iter().find(|(_, port)| port.end.gauges.role() == role).map(|(id, _)| *id);
+        let leads = first(engine::Role::Lead).map(|id| (id, Role::Lead));
+        let follows = || first(engine::Role::Follow).map(|id| (id, Role::Follow));
+        let by_itself =
+            || first(engine::Role::Auto).filter(|_| self.leads_by_itself()).map(|id| (id, Role::Lead));
+        let speaker = leads.or_else(follows).or_else(by_itself);
         self.musical.set_role(speaker.map_or(Role::Off, |(_, role)| role));
         if let Some(port) = speaker.and_then(|(id, _)| self.ports.get(&id)) {
             self.musical.set_clock_offset(port.end.gauges.clock_offset_ms.load(Ordering::Relaxed));
@@ -50,6 +54,18 @@ impl Link {
             let mut out = Writer::new(&mut buffer);
             if wish.encode(&mut out).is_ok() {
                 self.client.publish(now, Slot::LEAD, out.written());
+            }
+        }
+    }
+
+    /// Whether an instance that was told nothing leads: the first in a room does, and goes on with it until somebody takes
+    /// the lead.
+    fn leads_by_itself(&self) -> bool {
+        match self.musical.standpoint() {
+            Standpoint::Asking | Standpoint::Leading => true,
+            Standpoint::Off | Standpoint::Following | Standpoint::Refused(_) => {
+                let is_alone = self.roster.you.is_some() && self.roster.members.len() == 1;
+                is_alone && self.musical.leader().is_none_or(|leader| Some(leader) == self.roster.you)
             }
         }
     }

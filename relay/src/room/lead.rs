@@ -39,7 +39,8 @@ impl RoomLead {
     ) -> Told {
         let leads = self.leader == Some(member);
         let begins = before.is_none_or(|before| before.role != Role::Lead);
-        let takes = before.is_some_and(|before| wish.take > before.take);
+        // Who had taken it before a restart of the relay has it again.
+        let takes = wish.take > before.map_or(0, |before| before.take);
         let mut told = Told::Nobody;
         match wish.role {
             Role::Off | Role::Follow => {
