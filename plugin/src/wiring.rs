@@ -191,8 +191,9 @@ impl Gauges {
     /// Real-time: yes. Bound: constant.
     pub fn set_role(&self, role: Role) {
         let code = match role {
-            Role::Auto => 0,
-            Role::Off => 1,
+            // Before the first block: an instance that has said nothing has no role, not even by itself.
+            Role::Off => 0,
+            Role::Auto => 1,
             Role::Lead => 2,
             Role::Follow => 3,
         };
@@ -202,10 +203,10 @@ impl Gauges {
     /// What its DAW is to the room's musical time.
     pub fn role(&self) -> Role {
         match self.role.load(Ordering::Relaxed) {
-            1 => Role::Off,
+            1 => Role::Auto,
             2 => Role::Lead,
             3 => Role::Follow,
-            _ => Role::Auto,
+            _ => Role::Off,
         }
     }
 

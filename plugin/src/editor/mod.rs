@@ -30,9 +30,9 @@ use crate::params::{Parameters, lock};
 /// The editor as nice-plug sees it.
 pub(crate) type Editor = EguiEditor<App>;
 
-const SIZE: LogicalSize<f64> = LogicalSize::new(640.0, 560.0);
+const SIZE: LogicalSize<f64> = LogicalSize::new(680.0, 560.0);
 /// Width of the column with the controls; the people have the rest.
-const CONTROLS_WIDTH: f32 = 316.0;
+const CONTROLS_WIDTH: f32 = 352.0;
 /// Meters move; 30 pictures a second are enough for that.
 const FRAME_INTERVAL: Duration = Duration::from_millis(33);
 
