@@ -8,6 +8,10 @@ use crate::numbers::{f64_from_usize, usize_round};
 
 /// Left out after the first sound, while clocks and delay settle. The concealed share leaves out nothing.
 pub(crate) const SETTLING_SECONDS: f64 = 2.0;
+/// The lines of a plugin's journal lie so far apart.
+const JOURNAL_EVERY_SECONDS: f64 = 0.1;
+/// A delay glides by 1 ms a second at most; what moves faster, fades.
+const GLIDE_MS_PER_SECOND_MAX: f64 = 1.5;
 
 /// What one player heard of one other.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,10 +63,21 @@ pub(crate) fn measure(
     }
     let lags = ranked(settled.iter().map(|window| window.lag_seconds));
     let median = percentile(&lags, 0.5);
-    let deviations = ranked(settled.iter().map(|window| {
-        let meant = commanded_ms(window.heard_frame).map_or(median, |ms| ms * 1e-3);
-        (window.lag_seconds - meant).abs()
+    // With a journal's line more on either side.
+    let half_window =
+        f64_from_usize(super::delay::WINDOW_FRAMES) / 2.0 + JOURNAL_EVERY_SECONDS * heard.rate_hz;
+    let deviations = ranked(settled.iter().filter_map(|window| {
+        let at = |frame: f64| commanded_ms(window.heard_frame + frame);
+        // Where the receiver faded from one delay to another, there is no one delay to compare with.
+        let is_faded = at(-half_window).zip(at(half_window)).is_some_and(|(from, to)| {
+            (to - from).abs() > GLIDE_MS_PER_SECOND_MAX * 2.0 * half_window / heard.rate_hz
+        });
+        let meant = at(0.0).map_or(median, |ms| ms * 1e-3);
+        (!is_faded).then(|| (window.lag_seconds - meant).abs())
     }));
+    if deviations.is_empty() {
+        return None;
+    }
     let gain =
         percentile(&ranked(settled.iter().map(|window| window.common_energy / window.sent_energy)), 0.5);
     let chunks = |count: fn(&Window) -> usize| f64_from_usize(settled.iter().map(count).sum());
