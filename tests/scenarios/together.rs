@@ -132,6 +132,8 @@ fn a_daw_that_follows_is_where_the_leader_is() {
         worst = worst.max(error.abs());
     }
     assert!(worst < 1.0, "{worst} ms");
+    // Its clock would chase itself.
+    assert_eq!(world.members[0].clock_events, [], "whoever leads is sent no clock");
 }
 
 #[test]

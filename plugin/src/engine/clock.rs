@@ -1,9 +1,9 @@
 //! The MIDI clock of a DAW that follows, block by block: for hosts that take a clock from a plugin's note port.
 //!
 //! ```text
-//! link --ClockGuide--> Ticker --> events at frames of this block --> the export shim --> the DAW
-//!                        ^                                                                |
-//!                        '------ ClosedLoop <------ the transport of the next block <-----'
+//! link --ClockGuide--> Endpoint --> events at frames of this block --> the export shim --> the DAW
+//!                         ^                                                                |
+//!                         '---------------- the transport of the next block <--------------'
 //! ```
 //!
 //! The link's thread has a clock of its own for ports of the operating system. This one is for the DAW whose audio
@@ -11,14 +11,11 @@
 //! waiting for a ring. Each corrects what it drives, so a DAW must listen to one of the two.
 
 use lockstep_shared::clock::Segment;
-use lockstep_shared::midi::{
-    ClockOffset, ClosedLoop, EVENTS_MAX, Observation, Part, Realtime, Settings, Ticker, Window,
-};
+use lockstep_shared::midi::{ClockOffset, EVENTS_MAX, Endpoint, Observation, Realtime};
 use lockstep_shared::time::GridPosition;
 use lockstep_shared::time::convert::{i64_round, usize_from_i64};
-use lockstep_shared::timeline::Motion;
+use lockstep_shared::timeline::author::Reading;
 
-use super::HostTransport;
 use crate::wiring::{ClockGuide, GuideState};
 
 /// An event of the clock and the frame of its block.
@@ -41,29 +38,20 @@ pub(super) struct ClockEvents {
 #[derive(Debug)]
 pub(super) struct Clock {
     guide: Option<ClockGuide>,
-    ticker: Ticker,
-    closed_loop: ClosedLoop,
-    /// Up to where events have been worked out; none while the DAW follows nothing.
-    polled: Option<GridPosition>,
+    endpoint: Endpoint,
     events: ClockEvents,
 }
 
 impl Clock {
     pub(super) fn new() -> Self {
-        Self {
-            guide: None,
-            ticker: Ticker::new(Settings::default()),
-            closed_loop: ClosedLoop::new(Part::Follows),
-            polled: None,
-            events: ClockEvents::none(),
-        }
+        Self { guide: None, endpoint: Endpoint::new(), events: ClockEvents::none() }
     }
 
     /// Takes what the link says of the line.
     pub(super) const fn take(&mut self, guide: ClockGuide) {
         match guide.state {
-            GuideState::Follow => self.ticker.regained(),
-            GuideState::Lost => self.ticker.lost(),
+            GuideState::Follow => self.endpoint.regained(),
+            GuideState::Lost => self.endpoint.lost(),
             GuideState::Off => {}
         }
         self.guide = Some(guide);
@@ -77,44 +65,28 @@ impl Clock {
     /// Works out the events of a block, which lies on the grid where `block` says.
     ///
     /// Real-time: yes. Bound: [`EVENTS_MAX`] events, each a few searches of the timeline.
-    pub(super) fn follow(&mut self, block: &Segment, transport: &HostTransport, offset: ClockOffset) {
+    pub(super) fn follow(&mut self, block: &Segment, reading: &Reading, offset: ClockOffset) {
         self.events.count = 0;
-        if offset != self.ticker.offset() {
-            self.ticker.set_offset(offset);
-        }
+        self.endpoint.set_offset(offset);
         let Some(guide) = self.guide.as_ref().filter(|guide| guide.state != GuideState::Off) else {
             return self.rest();
         };
-        let line = &guide.line;
-        if let Some(quarters) = transport.position_quarters.filter(|quarters| quarters.is_finite()) {
-            let motion = if transport.playing { Motion::Playing } else { Motion::Stopped };
-            let seen = Observation { at: block.first, quarters, motion };
-            self.closed_loop.observe(seen, line, &self.ticker);
-        }
-        self.closed_loop.advance(block.first);
-        self.closed_loop.steer(&mut self.ticker);
-        let window = Window { from: self.polled.unwrap_or(block.first), to: block.end() };
-        if window.to <= window.from {
-            return;
+        if let Some(seen) = Observation::of(reading) {
+            self.endpoint.observe(seen, &guide.line);
         }
         let events = &mut self.events;
-        self.ticker.poll(Some(line), window, &mut |at, event| events.push(frame_of(block, at), event));
-        self.polled = Some(window.to);
+        let mut emit = |at, event| events.push(frame_of(block, at), event);
+        self.endpoint.follow(&guide.line, block.first, block.end(), &mut emit);
     }
 
-    /// Follows nothing: a DAW that runs is stopped, once, and begins from nothing when it follows again.
+    /// Follows nothing.
     ///
     /// Real-time: yes. Bound: constant.
     pub(super) fn rest(&mut self) {
         self.events.count = 0;
-        if self.polled.take().is_none() {
-            return;
+        if let Some(event) = self.endpoint.rest() {
+            self.events.push(0, event);
         }
-        if self.ticker.is_running() {
-            self.events.push(0, Realtime::Stop);
-        }
-        self.ticker = Ticker::new(*self.ticker.settings());
-        self.closed_loop = ClosedLoop::new(Part::Follows);
     }
 }
 

@@ -205,15 +205,23 @@ impl Engine {
         if let Some(segment) = segment {
             let song = transport::song(transport, &segment, self.setup.sample_rate);
             self.playback.play(&segment, block, controls, &song, &self.end.gauges);
-            // A link that is behind misses readings, and the next one says the same.
-            let _ = self.end.readings.push(transport::reading(transport, &segment));
         }
-        match segment.filter(|_| controls.role == Role::Follow) {
-            Some(segment) => self.clock.follow(&segment, transport, controls.clock_offset),
-            None => self.clock.rest(),
-        }
+        self.conduct(transport, controls, segment.as_ref());
         self.playback.retire(&mut self.end.retired);
         self.show(controls, segment.as_ref());
+    }
+
+    /// Tells the link where the host's song is, and the host's clock where it should be.
+    fn conduct(&mut self, transport: &HostTransport, controls: &Controls, segment: Option<&Segment>) {
+        let placed = segment.map(|segment| (segment, transport::reading(transport, segment)));
+        if let Some((_, reading)) = placed {
+            // A link that is behind misses readings, and the next one says the same.
+            let _ = self.end.readings.push(reading);
+        }
+        match placed.filter(|_| controls.role == Role::Follow) {
+            Some((segment, reading)) => self.clock.follow(segment, &reading, controls.clock_offset),
+            None => self.clock.rest(),
+        }
     }
 
     /// The MIDI clock for the host, if it follows: the events of the last block, in order.

@@ -3,7 +3,7 @@
 //! ```text
 //!  lead    host's transport -> readings -> Author -> LEAD document -> relay
 //!  all     relay -> TIMELINE document -> line
-//!  follow  line -> Ticker -> MIDI clock -> DAW -> its transport -> readings -> ClosedLoop -> Ticker
+//!  follow  line -> Endpoint -> MIDI clock -> DAW -> its transport -> readings -> Endpoint
 //! ```
 //!
 //! To lead is asked for once, when the role becomes Lead. Whoever is refused, or loses the lead to somebody that takes
@@ -12,16 +12,13 @@
 use std::collections::VecDeque;
 
 use lockstep_shared::clock::RoomMap;
-use lockstep_shared::midi::{
-    ClockOffset, ClosedLoop, LoopState, Observation, Part, Realtime, Settings, Ticker, Window,
-};
+use lockstep_shared::midi::{ClockOffset, Endpoint, Observation, Realtime};
 use lockstep_shared::time::{GRID_RATE, GridPosition, LocalTime, Span};
 use lockstep_shared::timeline::author::{Author, Reading};
 use lockstep_shared::timeline::{AuthorId, Place, Timeline};
 use lockstep_shared::wire::{Lead, MemberId, Role, RoomTimeline};
 
 use super::cue::{Cue, Hand};
-
 use crate::wiring::{ClockGuide, GuideState};
 
 /// How far ahead ticks are worked out, so that they leave at their own time and not at that of a wake-up: 3 ms.
@@ -81,10 +78,7 @@ pub struct MusicalTime {
     hand: Hand,
     /// What the relay was told last.
     told: Option<Lead>,
-    ticker: Ticker,
-    closed_loop: ClosedLoop,
-    /// Up to where ticks have been worked out.
-    polled: Option<GridPosition>,
+    endpoint: Endpoint,
     events: VecDeque<(GridPosition, Realtime)>,
     late: u64,
 }
@@ -103,9 +97,7 @@ impl MusicalTime {
             proposal: None,
             hand: Hand::default(),
             told: None,
-            ticker: Ticker::new(Settings::default()),
-            closed_loop: ClosedLoop::new(Part::Follows),
-            polled: None,
+            endpoint: Endpoint::new(),
             events: VecDeque::new(),
             late: 0,
         }
@@ -117,7 +109,7 @@ impl MusicalTime {
         self.author = None;
         self.proposal = None;
         self.hand.rest();
-        self.polled = None;
+        self.endpoint.forget_grid();
         // Their places are on a grid that is no more.
         self.events.clear();
         if self.standpoint == Standpoint::Leading {
@@ -128,7 +120,7 @@ impl MusicalTime {
     /// The link is lost: a DAW that follows is stopped, once.
     pub(super) const fn lost(&mut self) {
         self.contact = Contact::Lost;
-        self.ticker.lost();
+        self.endpoint.lost();
     }
 
     /// The relay said who leads, and the line.
@@ -136,7 +128,7 @@ impl MusicalTime {
         self.room = Some(room);
         self.lines_heard = self.lines_heard.wrapping_add(1);
         self.contact = Contact::Heard;
-        self.ticker.regained();
+        self.endpoint.regained();
     }
 
     /// Sees whether this process, which the room calls `me`, has the lead that it asked for.
@@ -203,10 +195,7 @@ impl MusicalTime {
 
     /// How much later than the room's beats the clock leaves, in milliseconds; it glides there.
     pub(super) fn set_clock_offset(&mut self, milliseconds: f64) {
-        let offset = ClockOffset::from_millis(milliseconds);
-        if offset != self.ticker.offset() {
-            self.ticker.set_offset(offset);
-        }
+        self.endpoint.set_offset(ClockOffset::from_millis(milliseconds));
     }
 
     /// Takes what the DAW's transport says, block by block.
@@ -219,9 +208,8 @@ impl MusicalTime {
                 }
             }
             (Standpoint::Following, Some(room), _) => {
-                if let Some(quarters) = reading.quarters.filter(|quarters| quarters.is_finite()) {
-                    let seen = Observation { at: reading.start, quarters, motion: reading.motion };
-                    self.closed_loop.observe(seen, &room.timeline, &self.ticker);
+                if let Some(seen) = Observation::of(reading) {
+                    self.endpoint.observe(seen, &room.timeline);
                 }
             }
             (
@@ -252,33 +240,16 @@ impl MusicalTime {
         Some(wish)
     }
 
-    /// Works out the ticks up to a little ahead of `now`.
+    /// Works out the ticks up to a little ahead of `now`. A DAW that follows no more is stopped.
     pub(super) fn advance(&mut self, now: GridPosition) {
-        let Some(room) = self.room.as_ref().filter(|_| self.standpoint == Standpoint::Following) else {
-            if self.ticker.is_running() {
-                self.stop(now);
-            }
-            self.polled = None;
-            return;
-        };
-        self.closed_loop.advance(now);
-        self.closed_loop.steer(&mut self.ticker);
-        let window = Window { from: self.polled.unwrap_or(now), to: now.plus_f64(AHEAD_FRAMES) };
-        if window.to <= window.from {
-            return;
-        }
         let events = &mut self.events;
-        self.ticker.poll(Some(&room.timeline), window, &mut |at, event| events.push_back((at, event)));
-        self.polled = Some(window.to);
-    }
-
-    /// The DAW follows no more: it is stopped once, and starts from nothing when it follows again.
-    fn stop(&mut self, now: GridPosition) {
-        self.events.clear();
-        self.events.push_back((now, Realtime::Stop));
-        let settings = *self.ticker.settings();
-        self.ticker = Ticker::new(settings);
-        self.closed_loop = ClosedLoop::new(Part::Follows);
+        if let Some(room) = self.room.as_ref().filter(|_| self.standpoint == Standpoint::Following) {
+            let mut emit = |at, event| events.push_back((at, event));
+            self.endpoint.follow(&room.timeline, now, now.plus_f64(AHEAD_FRAMES), &mut emit);
+        } else if let Some(event) = self.endpoint.rest() {
+            events.clear();
+            events.push_back((now, event));
+        }
     }
 
     /// The next event of the MIDI clock that is due by `now`.
@@ -297,9 +268,7 @@ impl MusicalTime {
 
     /// Nobody has heard the clock so far.
     pub(super) const fn repeat_clock(&mut self) {
-        if self.ticker.is_running() {
-            self.ticker.relocate();
-        }
+        self.endpoint.repeat();
     }
 
     /// When the next event of the MIDI clock is due.
@@ -353,13 +322,7 @@ impl MusicalTime {
     /// By how much the DAW that follows is ahead of the line, in milliseconds, while the loop is closed.
     #[must_use]
     pub fn follower_error_ms(&self) -> Option<f64> {
-        self.closed_loop.error_ms()
-    }
-
-    /// What the closed loop does.
-    #[must_use]
-    pub const fn loop_state(&self) -> LoopState {
-        self.closed_loop.state()
+        self.endpoint.error_ms()
     }
 
     /// Events of the clock that left more than 20 ms after their time.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use lockstep_shared::midi::LoopState;
 use lockstep_shared::session::ClientCounters;
 use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::timeline::Motion;
@@ -128,14 +127,9 @@ impl Link {
             Standpoint::Refused(_) => Part::Refused,
         };
         let place = self.song_place(now);
-        let is_closed = match self.musical.loop_state() {
-            LoopState::Lost => false,
-            LoopState::Acquire | LoopState::Track | LoopState::Hold => true,
-        };
         let following = match (part, place) {
             (Part::Follows, Some(place)) if place.playing => {
-                let ahead_ms = self.musical.follower_error_ms().filter(|_| is_closed);
-                ahead_ms.map_or(Following::Unseen, Following::AheadMs)
+                self.musical.follower_error_ms().map_or(Following::Unseen, Following::AheadMs)
             }
             (Part::Off | Part::Follows | Part::Asks | Part::Leads | Part::Refused, _) => Following::Idle,
         };
@@ -238,6 +232,11 @@ impl Link {
             );
         } else if dropped > 0 {
             notices.push(format!("{dropped} chunks were dropped because the computer was too busy."));
+        }
+        let late = self.musical.clock_late();
+        if late > 0 {
+            notices
+                .push(format!("{late} ticks of the MIDI clock left late because the computer was too busy."));
         }
         notices
     }

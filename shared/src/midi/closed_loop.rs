@@ -18,19 +18,16 @@
 //! The error is never wrapped: a DAW that is a beat or a bar away is in a wrong place, not in time. It is sent there
 //! again, once; if that does not help, or Continue does not set it going, it is started on a bar line instead.
 //!
-//! Feedback: a DAW that leads drives the line. Were the loop to move its clock by what the line says, it would chase
-//! itself, so it refuses.
-//!
 //! Real-time: yes. Bound: one search of the timeline an observation, no allocation.
 
 use super::ticker::{Settings, Starts, Ticker};
 use crate::time::{GRID_RATE, GridPosition};
+use crate::timeline::author::Reading;
 use crate::timeline::{Motion, Timeline};
 
 /// The closed loop of one DAW. See the module's page.
 #[derive(Clone, Debug)]
 pub struct ClosedLoop {
-    part: Part,
     state: LoopState,
     step: Step,
     correction_frames: f64,
@@ -46,15 +43,6 @@ pub struct ClosedLoop {
     within: Option<GridPosition>,
     remedies: Remedies,
     wanted: Option<Remedy>,
-}
-
-/// What the plugin's DAW does in the room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// It follows the clock.
-    Follows,
-    /// It drives the timeline: there is nothing to close.
-    Leads,
 }
 
 /// How far the loop is.
@@ -79,6 +67,21 @@ pub struct Observation {
     pub quarters: f64,
     /// Whether it plays.
     pub motion: Motion,
+}
+
+impl Default for ClosedLoop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Observation {
+    /// What a reading shows of the DAW; nothing where it names no position.
+    #[must_use]
+    pub fn of(reading: &Reading) -> Option<Self> {
+        let quarters = reading.quarters.filter(|quarters| quarters.is_finite())?;
+        Some(Self { at: reading.start, quarters, motion: reading.motion })
+    }
 }
 
 /// What Acquire waits for or gathers.
@@ -145,11 +148,10 @@ const GLIDING: f64 = 0.2 * MILLISECOND;
 const PATIENCE_QUARTERS: f64 = 2.0;
 
 impl ClosedLoop {
-    /// A loop for a DAW that does this, which has learned nothing yet.
+    /// A loop that has learned nothing yet.
     #[must_use]
-    pub const fn new(part: Part) -> Self {
+    pub const fn new() -> Self {
         Self {
-            part,
             state: LoopState::Lost,
             step: Step::Settle { until: None },
             correction_frames: 0.0,
@@ -163,19 +165,8 @@ impl ClosedLoop {
         }
     }
 
-    /// Changes what the DAW does. One that leads loses its correction.
-    pub const fn set_part(&mut self, part: Part) {
-        match part {
-            Part::Leads => *self = Self::new(Part::Leads),
-            Part::Follows => self.part = Part::Follows,
-        }
-    }
-
     /// Takes what the host's transport says, and the line and clock that it follows.
     pub fn observe(&mut self, seen: Observation, line: &Timeline, ticker: &Ticker) {
-        if self.part == Part::Leads {
-            return;
-        }
         let Some(origin) = ticker.follower_origin() else {
             // Nothing is to follow. What was learned stays for the next start.
             self.rest();
@@ -210,10 +201,6 @@ impl ClosedLoop {
 
     /// Gives the ticker its correction, and whatever else the host needs.
     pub fn steer(&mut self, ticker: &mut Ticker) {
-        if self.part == Part::Leads {
-            ticker.set_correction(0.0);
-            return;
-        }
         ticker.set_correction(self.correction_frames);
         match self.wanted.take() {
             None => {}

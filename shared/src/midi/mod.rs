@@ -5,7 +5,7 @@
 //! it is.
 //!
 //! Reading order: [`Realtime`] is the events and their bytes; [`ClockOffset`] the user's shift;
-//! [`Ticker`] derives the clock of one endpoint.
+//! [`Ticker`] derives the clock of one follower; [`Endpoint`] puts ticker and loop together, for wherever events leave.
 
 mod clock_in;
 #[cfg(test)]
@@ -13,12 +13,14 @@ mod clock_in_tests;
 mod closed_loop;
 #[cfg(test)]
 mod closed_loop_tests;
+mod endpoint;
 mod offset;
 mod realtime;
 mod ticker;
 
 pub use clock_in::{ClockIn, Counters, Reading};
-pub use closed_loop::{ClosedLoop, LoopState, Observation, Part};
+pub use closed_loop::{ClosedLoop, LoopState, Observation};
+pub use endpoint::Endpoint;
 pub use offset::ClockOffset;
 pub use realtime::{Decoder, Encoded, Realtime, SongPosition};
 pub use ticker::{EVENTS_MAX, Joins, Settings, Starts, Ticker, Window};

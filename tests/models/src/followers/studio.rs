@@ -1,6 +1,6 @@
 //! One member's studio: the ticker that drives a DAW by bytes, the DAW, and the plugin inside it.
 
-use lockstep_shared::midi::{ClosedLoop, LoopState, Part, Realtime, Settings, Ticker, Window};
+use lockstep_shared::midi::{ClosedLoop, LoopState, Realtime, Settings, Ticker, Window};
 use lockstep_shared::time::convert::f64_from_usize;
 use lockstep_shared::time::{GRID_RATE, GridFrame, GridPosition};
 use lockstep_shared::timeline::{Motion, Timeline};
@@ -43,7 +43,7 @@ impl Studio {
         Self {
             ticker: Ticker::new(settings),
             follower: Follower::new(kind, seed),
-            closed_loop: ClosedLoop::new(Part::Follows),
+            closed_loop: ClosedLoop::new(),
             correction,
             now: 0,
             emitted: Vec::new(),
