@@ -18,6 +18,7 @@ use lockstep_shared::wire::{
     AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, Element, Format, LeaveReason, PlayMode,
     Profile, ProfileStrip, RoomDelay, RoomTimeline, Roster, Slot, StripId, WireChunk, Writer,
 };
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A relay with a folder of its own; both go with the test.
 struct Relay {
@@ -43,10 +44,8 @@ impl Relay {
         (Self { child, folder: folder.to_owned() }, Invite::parse(&line).unwrap())
     }
 
-    fn signal(&self, signal: &str) {
-        assert!(
-            Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success()
-        );
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 }
 
@@ -223,7 +222,7 @@ fn a_stopped_relay_says_goodbye_and_a_restarted_one_has_its_members_back_within_
     let mut members =
         [Member::new(&invite, 1, PlayMode::Stems, 0.25), Member::new(&invite, 2, PlayMode::Stems, 0.5)];
     run(&mut members, LIMIT, |members| hears(&members[0], 0.5));
-    relay.signal("-TERM");
+    relay.signal(Signal::TERM);
     run(&mut members, LIMIT, |members| {
         let goodbye = ClientEvent::Ended(LeaveReason::RelayStops);
         members.iter().all(|member| member.events.contains(&goodbye))

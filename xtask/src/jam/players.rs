@@ -256,7 +256,14 @@ fn decibels(peak: f64) -> String {
 }
 
 /// Asks a process to end, as a user would.
+#[cfg(unix)]
 pub(super) fn ask_to_end(child: &Child) {
-    // Without the program `kill`, the handle's own kill in `drop` ends it less politely.
-    let _ = command("kill").args(["-TERM", &child.id().to_string()]).status();
+    use rustix::process::{Pid, Signal, kill_process};
+
+    // One that has just ended by itself has no more to be asked.
+    let _ = kill_process(Pid::from_child(child), Signal::TERM);
 }
+
+/// Here no process can be asked: the handle's own kill in `drop` ends it less politely.
+#[cfg(not(unix))]
+pub(super) const fn ask_to_end(_child: &Child) {}
