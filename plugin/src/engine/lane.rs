@@ -15,8 +15,6 @@ use crate::wiring::{LaneGauges, ReceivedChunk};
 
 /// Chunks that are watched before the strip is played: 43 ms tell how late it comes.
 const WATCH_CHUNKS: u32 = 32;
-/// Moves of at least this are faded, smaller ones glide: 10 ms.
-const FADE_FROM_FRAMES: f64 = 480.0;
 /// Chunks over which the share of late ones is taken, and the share from which a rise fades rather than glides.
 const LATE_MEMORY_CHUNKS: f64 = 32.0;
 const LATE_SHARE_URGENT: f64 = 0.1;
@@ -190,14 +188,15 @@ impl Lane {
                 self.commanded = delays;
             }
             Stage::Playing => {
-                let is_small = (delays[0] - self.commanded[0]).abs() < FADE_FROM_FRAMES && !steering.at_once;
                 // A glide takes a second for each millisecond: too long where every chunk until then is a gap.
                 let is_rising = delays[0] + delays[1] > self.pointer.delay_frames();
                 let is_urgent = is_rising && self.late_share > LATE_SHARE_URGENT;
                 let is_apart = self.is_apart(block, wanted.mode, delays[0] + delays[1]);
-                let is_gliding = is_small && delays[1] == self.commanded[1] && !is_urgent && !is_apart;
+                // What is automatic glides, and fades by itself if it is far.
+                let is_users = delays[1] != self.commanded[1];
+                let fades = is_users || steering.at_once || is_urgent || is_apart;
                 if delays != self.commanded || is_urgent || is_apart {
-                    let way = if is_gliding { Move::Glide } else { Move::Fade };
+                    let way = if fades { Move::Fade } else { Move::Glide };
                     self.pointer.command(delays[0] + delays[1], way);
                     self.commanded = delays;
                 }
