@@ -2,7 +2,7 @@
 
 use lockstep_hosts::block::Sent;
 
-use crate::support::{activation, clap_plugin, clap_value, constant_through, names, point};
+use crate::support::{PARAMETERS, activation, clap_plugin, clap_value, constant_through, names, point};
 
 /// How soon a parameter's new value holds: what the engine may take to glide there.
 const SETTLED_FRAMES: usize = 48_000 / 4;
@@ -12,18 +12,7 @@ fn the_parameters_are_named_as_a_musician_would() {
     let mut plugin = clap_plugin();
     let parameters = plugin.parameters().unwrap();
     let names = names(&parameters);
-    for name in [
-        "Sync Delay",
-        "Monitor",
-        "Mute Send",
-        "Mute Receive",
-        "Room Mode",
-        "Sync Mode",
-        "Grid Unit",
-        "Transport Role",
-        "Clock Offset",
-        "Bypass",
-    ] {
+    for name in PARAMETERS {
         assert!(names.contains(&name), "no {name} in {names:?}");
     }
     for start in ["Send", "Receive"] {

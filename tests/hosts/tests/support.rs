@@ -15,6 +15,20 @@ pub(crate) const STEREO_CLASS: &str = "Lockstep";
 /// The VST3 class with an output for each strip.
 pub(crate) const MULTI_OUT_CLASS: &str = "Lockstep Multi-Out";
 
+/// Parameters of either format, as a musician reads them.
+pub(crate) const PARAMETERS: [&str; 10] = [
+    "Sync Delay",
+    "Monitor",
+    "Mute Send",
+    "Mute Receive",
+    "Room Mode",
+    "Sync Mode",
+    "Grid Unit",
+    "Transport Role",
+    "Clock Offset",
+    "Bypass",
+];
+
 /// What an output holds before a block, to see what was written.
 pub(crate) const UNTOUCHED: f32 = 7.0;
 

@@ -1,6 +1,8 @@
 //! VST3: parameters, their texts and their automation.
 
-use crate::support::{MULTI_OUT_CLASS, STEREO_CLASS, constant_through, point, setup, vst3_plugin};
+use crate::support::{
+    MULTI_OUT_CLASS, PARAMETERS, STEREO_CLASS, constant_through, point, setup, vst3_plugin,
+};
 
 #[test]
 fn both_classes_have_the_same_few_parameters() {
@@ -8,18 +10,7 @@ fn both_classes_have_the_same_few_parameters() {
     let multi_out = vst3_plugin(MULTI_OUT_CLASS).parameters().unwrap();
     assert_eq!(stereo, multi_out);
     assert!(stereo.len() < 32, "{} parameters: MIDI controllers must not be among them", stereo.len());
-    for name in [
-        "Sync Delay",
-        "Monitor",
-        "Mute Send",
-        "Mute Receive",
-        "Room Mode",
-        "Sync Mode",
-        "Grid Unit",
-        "Transport Role",
-        "Clock Offset",
-        "Bypass",
-    ] {
+    for name in PARAMETERS {
         assert!(stereo.iter().any(|parameter| parameter.name == name), "no {name} in {stereo:?}");
     }
     assert_eq!(stereo.iter().filter(|parameter| parameter.bypass).count(), 1);
