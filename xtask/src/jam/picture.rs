@@ -1,5 +1,6 @@
 //! The jam in pictures.
 
+use core::ops::Range;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
@@ -54,26 +55,10 @@ pub(super) fn delay_over_time(report: &Report, path: &Path) -> Result<()> {
             let end = all.iter().map(|point| point.0).fold(1.0, f64::max);
             let lowest = all.iter().map(|point| point.1).fold(f64::INFINITY, f64::min).min(1e3);
             let highest = all.iter().map(|point| point.1).fold(0.0, f64::max);
-            let mut chart = ChartBuilder::on(area)
-                .caption(
-                    format!("{}, blocks of {} frames: delay of the others", player.name, player.block_frames),
-                    TEXT,
-                )
-                .margin(6)
-                .x_label_area_size(26)
-                .y_label_area_size(60)
-                .build_cartesian_2d(0.0..end, (lowest - 0.5).max(0.0)..highest + 0.5)?;
-            chart.configure_mesh().x_desc("s").y_desc("ms").label_style((FONT, 14)).draw()?;
-            for (number, heard) in player.heard.iter().enumerate() {
-                let colour = Palette99::pick(number);
-                chart
-                    .draw_series(LineSeries::new(points(heard), colour.stroke_width(2)))?
-                    .label(&heard.from)
-                    .legend(move |(x, y)| {
-                        PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2))
-                    });
-            }
-            chart.configure_series_labels().label_font((FONT, 14)).background_style(WHITE).draw()?;
+            let caption =
+                format!("{}, blocks of {} frames: delay of the others", player.name, player.block_frames);
+            let milliseconds = (lowest - 0.5).max(0.0)..highest + 0.5;
+            curves(area, &caption, end, milliseconds, &player.heard, points)?;
         }
         Ok(())
     })
@@ -90,27 +75,12 @@ pub(super) fn beat_error_over_time(report: &Report, path: &Path) -> Result<()> {
         for (area, player) in areas.iter().zip(&players) {
             let ends = player.heard.iter().filter_map(|heard| heard.beat_errors.last());
             let end = ends.map(|error| error.seconds).fold(1.0, f64::max);
-            let mut chart = ChartBuilder::on(area)
-                .caption(format!("{}: beat error of the others, as heard", player.name), TEXT)
-                .margin(6)
-                .x_label_area_size(26)
-                .y_label_area_size(60)
-                .build_cartesian_2d(0.0..end, -BEAT_ERROR_DRAWN..BEAT_ERROR_DRAWN)?;
-            chart.configure_mesh().x_desc("s").y_desc("ms").label_style((FONT, 14)).draw()?;
-            for (number, heard) in player.heard.iter().enumerate() {
-                let colour = Palette99::pick(number);
-                let points = heard.beat_errors.iter().map(|error| {
-                    let drawn = (error.error_us * 1e-3).clamp(-BEAT_ERROR_DRAWN, BEAT_ERROR_DRAWN);
-                    (error.seconds, drawn)
-                });
-                chart
-                    .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-                    .label(&heard.from)
-                    .legend(move |(x, y)| {
-                        PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2))
-                    });
-            }
-            chart.configure_series_labels().label_font((FONT, 14)).background_style(WHITE).draw()?;
+            let caption = format!("{}: beat error of the others, as heard", player.name);
+            let drawn = |heard: &HeardReport| {
+                let drawn = |error_us: f64| (error_us * 1e-3).clamp(-BEAT_ERROR_DRAWN, BEAT_ERROR_DRAWN);
+                heard.beat_errors.iter().map(|error| (error.seconds, drawn(error.error_us))).collect()
+            };
+            curves(area, &caption, end, -BEAT_ERROR_DRAWN..BEAT_ERROR_DRAWN, &player.heard, drawn)?;
         }
         Ok(())
     })
@@ -119,6 +89,33 @@ pub(super) fn beat_error_over_time(report: &Report, path: &Path) -> Result<()> {
 
 fn pairs(report: &Report) -> impl Iterator<Item = (&PlayerReport, &HeardReport)> {
     report.players.iter().flat_map(|player| player.heard.iter().map(move |heard| (player, heard)))
+}
+
+/// One player's row: a curve over time for each strip that it heard.
+fn curves(
+    area: &Area<'_>,
+    caption: &str,
+    end_seconds: f64,
+    milliseconds: Range<f64>,
+    heard: &[HeardReport],
+    points: impl Fn(&HeardReport) -> Vec<(f64, f64)>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(caption, TEXT)
+        .margin(6)
+        .x_label_area_size(26)
+        .y_label_area_size(60)
+        .build_cartesian_2d(0.0..end_seconds, milliseconds)?;
+    chart.configure_mesh().x_desc("s").y_desc("ms").label_style((FONT, 14)).draw()?;
+    for (number, heard) in heard.iter().enumerate() {
+        let colour = Palette99::pick(number);
+        chart
+            .draw_series(LineSeries::new(points(heard), colour.stroke_width(2)))?
+            .label(&heard.from)
+            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2)));
+    }
+    chart.configure_series_labels().label_font((FONT, 14)).background_style(WHITE).draw()?;
+    Ok(())
 }
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
