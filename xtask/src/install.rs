@@ -31,7 +31,8 @@ impl Need {
             Self::Build => &["gcc", "libc6-dev", "libasound2-dev", "pkg-config"],
             Self::Music => &["fluidsynth", "fluid-soundfont-gm"],
             Self::Ardour => &["ardour"],
-            Self::PythonHosts => &["python3", "python3-venv"],
+            // DawDreamer links the library of OpenGL, though it draws nothing.
+            Self::PythonHosts => &["python3", "python3-venv", "libgl1"],
         }
     }
 
