@@ -4,6 +4,8 @@
 //! in sixteenths of six ticks. The other four are one byte each and may stand *anywhere*, even between the status and
 //! the data of another message, which is why [`Decoder`] keeps what it has of a Song Position while they pass.
 
+use super::message::U14;
+
 /// A position in sixteenths since the song's beginning, 14 bits: what MIDI can say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SongPosition(u16);
@@ -76,6 +78,12 @@ impl SongPosition {
     #[must_use]
     pub fn ticks(self) -> i64 {
         i64::from(self.0) * Self::TICKS
+    }
+}
+
+impl From<U14> for SongPosition {
+    fn from(sixteenths: U14) -> Self {
+        Self(sixteenths.get())
     }
 }
 
