@@ -5,7 +5,8 @@
 //! checks it. The same types run in the plugin, in the relay, and in the simulator.
 //!
 //! Reading order: [`time`] names the three clocks and the grid; [`clock`] measures the maps between them;
-//! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware; [`wire`] is what
+//! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware, [`rtpmidi`] is the
+//! protocol of foreign MIDI peers; [`wire`] is what
 //! crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived; [`dsp`] turns it
 //! into sound.
 
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod dsp;
 pub mod jitter;
 pub mod midi;
+pub mod rtpmidi;
 pub mod session;
 pub mod sync;
 pub mod time;

@@ -1,0 +1,7 @@
+//! RTP-MIDI (RFC 6295) in `AppleMIDI` sessions: what macOS, Windows, iOS and much hardware speak.
+//!
+//! Nothing here knows a socket: datagrams and `now` are arguments.
+//!
+//! Reading order: [`time`] is the clock of the protocol.
+
+pub mod time;
