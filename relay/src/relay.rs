@@ -15,8 +15,10 @@ use lockstep_shared::session::{
     RelayKey, RoomAccess, RoomSecret, Server, ServerCounters, ServerEvent, SessionId,
 };
 use lockstep_shared::time::{GridPosition, LocalTime};
+use lockstep_shared::wire::midi;
 use lockstep_shared::wire::{Element, Elements, Gains, Lead, LeaveReason, Profile, RoomDelay, Slot, Writer};
 
+use crate::bridge::Passed;
 use crate::grid::Grid;
 use crate::room::{Presence, Room, RoomCounters, Send, Told};
 
@@ -55,6 +57,10 @@ pub struct RelayStats {
     pub room_failures: u64,
     /// Documents that could not be read.
     pub documents_malformed: u64,
+    /// MIDI of members that could not be read.
+    pub midi_malformed: u64,
+    /// MIDI that was not kept for a member, since it acknowledges nothing.
+    pub midi_unheard: u64,
     /// What the sessions counted.
     pub sessions: ServerCounters,
     /// What the rooms counted, summed.
@@ -270,6 +276,7 @@ impl Relay {
                 ServerEvent::Joined { session, .. }
                 | ServerEvent::Document { session, .. }
                 | ServerEvent::Moved { session, .. }
+                | ServerEvent::Entry { session, .. }
                 | ServerEvent::Stale { session }
                 | ServerEvent::Heard { session }
                 | ServerEvent::Ended { session, .. } => session,
@@ -320,22 +327,26 @@ impl Relay {
                         }
                     }
                 }
+                ServerEvent::Entry { session, bytes } => {
+                    stats.midi_malformed += u64::from(room.take_midi(session, now, grid, &bytes).is_err());
+                    false
+                }
                 ServerEvent::Moved { to, .. } => {
                     events.push_back(RelayEvent::Moved { room: name, member, to });
                     false
                 }
                 ServerEvent::Stale { session } => {
-                    room.set_present(session, Presence::Awaited);
+                    room.set_present(session, grid, Presence::Awaited);
                     events.push_back(RelayEvent::Silent { room: name, member });
                     false
                 }
                 ServerEvent::Heard { session } => {
-                    room.set_present(session, Presence::Present);
+                    room.set_present(session, grid, Presence::Present);
                     false
                 }
                 ServerEvent::Ended { session, reason } => {
                     room_of.remove(&session);
-                    room.leave(session);
+                    room.leave(session, grid);
                     events.push_back(RelayEvent::Left { room: name, member, reason });
                     true
                 }
@@ -354,6 +365,20 @@ impl Relay {
             if roster_changed {
                 for (session, roster) in room.rosters() {
                     server.publish(now, session, Slot::ROSTER, &roster);
+                }
+            }
+        }
+        self.drain_midi(now);
+    }
+
+    /// Hands on what was played.
+    fn drain_midi(&mut self, now: LocalTime) {
+        let Self { server, rooms, stats, .. } = self;
+        for (_, room) in rooms {
+            while let Some(Passed { from, at, message }) = room.poll_midi() {
+                for session in room.midi_listeners(from) {
+                    let sent = midi::encode(at, &message, |entry| server.send_entry(now, session, entry));
+                    stats.midi_unheard += u64::from(sent.is_err());
                 }
             }
         }
@@ -439,7 +464,9 @@ fn audio_of(elements: Elements<'_>) -> impl Iterator<Item = lockstep_shared::wir
             | Element::Acknowledge { .. }
             | Element::Leave(_)
             | Element::PathAsk { .. }
-            | Element::PathReply { .. },
+            | Element::PathReply { .. }
+            | Element::Flow(_)
+            | Element::FlowAcknowledge { .. },
         )
         | Err(_) => None,
     })

@@ -141,7 +141,10 @@ impl Member {
                     self.clock = RoomClock::new(now);
                     self.events.push(ClientEvent::Joined { epoch });
                 }
-                event @ (ClientEvent::Lost | ClientEvent::Refused { .. } | ClientEvent::Ended(_)) => {
+                event @ (ClientEvent::Lost
+                | ClientEvent::Entry(_)
+                | ClientEvent::Refused { .. }
+                | ClientEvent::Ended(_)) => {
                     self.events.push(event);
                 }
             }

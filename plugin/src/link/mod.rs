@@ -265,7 +265,7 @@ impl Link {
                         }
                     }
                 }
-                ClientEvent::Document(..) => {}
+                ClientEvent::Document(..) | ClientEvent::Entry(_) => {}
                 ClientEvent::Lost => {
                     self.musical.lost();
                     self.set_standing(now, Standing::Lost);

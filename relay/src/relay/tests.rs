@@ -1,6 +1,7 @@
 //! The relay with members on a loopback without delay.
 
 use super::*;
+use lockstep_shared::midi::message::Message;
 use lockstep_shared::session::{Client, ClientEvent, ClientSettings, MemberKey};
 use lockstep_shared::time::Span;
 use lockstep_shared::wire::{
@@ -174,4 +175,35 @@ fn each_is_sent_what_it_asked_for_with_its_own_gains_and_without_itself() {
     let stems = last(&members[1]);
     assert!(stems.contains(&(StripId(0), value(1_024.0))) && stems.contains(&(StripId(2), value(16_384.0))));
     assert!(!stems.iter().any(|(strip, _)| *strip == StripId(1) || *strip == StripId::MIX));
+}
+
+#[test]
+fn what_one_member_plays_the_others_hear_and_nothing_hangs_when_it_leaves() {
+    let (mut relay, mut now) = (relay(), LocalTime::ZERO);
+    let mut members = [1, 2, 3].map(|number| Member::new(number, SECRETS[0]));
+    let mut pass = |relay: &mut Relay, members: &mut [Member], milliseconds: i64| {
+        for _ in 0..milliseconds {
+            now += Span::from_millis(1);
+            run(relay, members, now);
+        }
+        now
+    };
+    let now = pass(&mut relay, &mut members, 20);
+    let grid = relay.grid().position(now);
+    let on = Message::from_short(&[0x92, 60, 100]).unwrap();
+    midi::encode(grid, &on, |entry| members[0].client.send_entry(now, entry)).unwrap();
+    pass(&mut relay, &mut members, 20);
+    members[0].client.leave();
+    pass(&mut relay, &mut members, 20);
+    let off = Message::from_short(&[0x82, 60, 64]).unwrap();
+    for (member, expected) in members.iter().zip([&[][..], &[on.clone(), off.clone()], &[on, off]]) {
+        let mut heard = Vec::new();
+        let mut decoder = midi::Decoder::default();
+        for event in &member.events {
+            if let ClientEvent::Entry(bytes) = event {
+                decoder.decode(bytes, |_, message| heard.push(message)).unwrap();
+            }
+        }
+        assert_eq!(heard, expected);
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lockstep_shared::dsp::Gain;
 use lockstep_shared::session::SessionId;
 use lockstep_shared::time::CHUNK_FRAMES;
+use lockstep_shared::wire::midi::Decoder;
 use lockstep_shared::wire::{Channels, Format, Gains, Lead, Profile, RoomDelay, StripId};
 
 /// A gain moves to its new value over one chunk.
@@ -19,6 +20,8 @@ pub(super) struct Member {
     pub(super) lead: Option<Lead>,
     /// The least delay at which it can play everybody's beats together.
     pub(super) delay: RoomDelay,
+    /// What it plays, as far as it has come.
+    pub(super) midi: Decoder,
     /// Where the member's mix differs from everybody else's.
     pub(super) gains: BTreeMap<StripId, Gain>,
 }
@@ -31,6 +34,7 @@ impl Member {
             profile: Profile::default(),
             lead: None,
             delay: RoomDelay::default(),
+            midi: Decoder::default(),
             gains: BTreeMap::new(),
         }
     }

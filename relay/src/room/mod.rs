@@ -13,12 +13,14 @@ use std::collections::BTreeMap;
 
 use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::session::SessionId;
-use lockstep_shared::time::{Frames, GridPosition};
+use lockstep_shared::time::convert::f64_from_i64;
+use lockstep_shared::time::{Frames, GridPosition, LocalTime};
 use lockstep_shared::wire::{
-    Audio, AudioHead, DOCUMENT_BYTES_MAX, Element, Gains, Lead, MemberId, PLAIN_BYTES_MAX, PlayMode, Profile,
-    RoomDelay, Roster, RosterMember, RosterStrip, StripId, Writer,
+    Audio, AudioHead, DOCUMENT_BYTES_MAX, DecodeError, Element, Gains, Lead, MemberId, PLAIN_BYTES_MAX,
+    PlayMode, Profile, RoomDelay, Roster, RosterMember, RosterStrip, StripId, Writer,
 };
 
+use crate::bridge::{Hub, Passed, Source};
 use lead::RoomLead;
 pub use lead::Told;
 use member::Member;
@@ -27,6 +29,8 @@ use strip::{ROOM_WINDOW_CHUNKS, Strip};
 
 /// How far ahead of the grid a chunk may be named: a member whose clock has not settled, not more.
 const AHEAD_MAX: Frames = Frames(4_800);
+/// How far from the grid's now MIDI may claim to count; beyond, it counts at the nearer end.
+const MIDI_REACH: Frames = Frames(48_000);
 
 /// What a room counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +54,7 @@ pub struct Room {
     next_member: u16,
     next_strip: u16,
     lead: RoomLead,
+    midi: Hub,
     forward: Forward,
     mixer: Mixer,
     counters: RoomCounters,
@@ -87,6 +92,7 @@ impl Room {
             next_member: 0,
             next_strip: 0,
             lead: RoomLead::default(),
+            midi: Hub::default(),
             forward: Forward {
                 bytes: Box::new([0; PLAIN_BYTES_MAX]),
                 length: 0,
@@ -122,16 +128,22 @@ impl Room {
         }
     }
 
-    /// A member is heard, or not for a while: nothing is sent to one that is absent.
-    pub fn set_present(&mut self, session: SessionId, presence: Presence) {
+    /// A member is heard, or not for a while: nothing is sent to one that is absent, and nothing it holds sounds on.
+    pub fn set_present(&mut self, session: SessionId, grid: GridPosition, presence: Presence) {
+        if presence == Presence::Awaited
+            && let Some(id) = self.by_session.get(&session)
+        {
+            self.midi.drop_source(grid, Source::Member(*id));
+        }
         if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
             member.is_present = presence == Presence::Present;
         }
     }
 
     /// The member's place is free.
-    pub fn leave(&mut self, session: SessionId) {
+    pub fn leave(&mut self, session: SessionId, grid: GridPosition) {
         if let Some(id) = self.by_session.remove(&session) {
+            self.midi.drop_source(grid, Source::Member(id));
             self.members.remove(&id);
             let _ = self.lead.leave(id);
             self.strips.retain(|_, strip| strip.member != id);
@@ -187,6 +199,41 @@ impl Room {
         let told = self.lead.wish(id, member.lead.as_ref(), &wish, grid);
         member.lead = Some(wish);
         told
+    }
+
+    /// Takes MIDI of a member: an entry of its flow.
+    ///
+    /// # Errors
+    /// An entry that is none.
+    pub fn take_midi(
+        &mut self,
+        session: SessionId,
+        now: LocalTime,
+        grid: GridPosition,
+        entry: &[u8],
+    ) -> Result<(), DecodeError> {
+        let Some(&id) = self.by_session.get(&session) else { return Ok(()) };
+        let Some(member) = self.members.get_mut(&id) else { return Ok(()) };
+        let hub = &mut self.midi;
+        let reach = |frames: i64| grid.plus_f64(f64_from_i64(frames));
+        let (first, last) = (reach(-MIDI_REACH.0), reach(MIDI_REACH.0));
+        member
+            .midi
+            .decode(entry, |at, message| hub.take(now, Source::Member(id), at.clamp(first, last), message))
+    }
+
+    /// The next message to hand to everybody but its source.
+    pub fn poll_midi(&mut self) -> Option<Passed> {
+        self.midi.poll_passed()
+    }
+
+    /// The members that a message of `from` goes to.
+    pub fn midi_listeners(&self, from: Option<Source>) -> impl Iterator<Item = SessionId> + '_ {
+        let others = self
+            .members
+            .iter()
+            .filter(move |(id, member)| member.is_present && from != Some(Source::Member(**id)));
+        others.map(|(_, member)| member.session)
     }
 
     /// The least delay at which the member can play everybody's beats together.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::channel::{Channel, receiver_index};
+use super::flow::{FlowFull, Receiving, Sending};
 use super::mailbox::{Incoming, Outgoing};
 use super::noise::{Noise, Payload};
 use super::{Entropy, MemberKey, OpenError, RelayPublicKey, RoomSecret, STALE_AFTER};
@@ -66,6 +67,8 @@ pub enum ClientEvent {
     },
     /// A retained document of the relay, whole and new.
     Document(Slot, Vec<u8>),
+    /// The next entry of the relay's flow.
+    Entry(Vec<u8>),
     /// No word from the relay for [`STALE_AFTER`]; the client knocks until it is back.
     Lost,
     /// The relay does not take the member in; the client knocks on, ever more rarely.
@@ -106,6 +109,7 @@ pub struct Client {
     goodbyes_left: u32,
     has_left: bool,
     outgoing: Outgoing,
+    sending: Sending,
     events: VecDeque<ClientEvent>,
     counters: ClientCounters,
 }
@@ -124,6 +128,7 @@ struct Session {
     channel: Channel,
     index: u32,
     incoming: Incoming,
+    receiving: Receiving,
     joined: LocalTime,
     last_received: LocalTime,
     ask_due: LocalTime,
@@ -152,6 +157,7 @@ impl Client {
             goodbyes_left: 0,
             has_left: false,
             outgoing: Outgoing::default(),
+            sending: Sending::default(),
             events: VecDeque::new(),
             counters: ClientCounters::default(),
         };
@@ -231,6 +237,7 @@ impl Client {
             channel: Channel::new(&keys.to_relay, &keys.to_member, u32::from_le_bytes([a, b, c, d])),
             index: attempt.index,
             incoming: Incoming::default(),
+            receiving: Receiving::default(),
             joined: now,
             last_received: now,
             ask_due: now,
@@ -239,6 +246,7 @@ impl Client {
         });
         self.tries = 0;
         self.outgoing.restart(now);
+        self.sending.restart(now);
         self.events
             .push_back(ClientEvent::Joined { epoch: u64::from_le_bytes([e0, e1, e2, e3, e4, e5, e6, e7]) });
     }
@@ -260,6 +268,11 @@ impl Client {
                 );
             }
             Element::Acknowledge { slot, version } => self.outgoing.acknowledge(*slot, *version),
+            Element::Flow(part) => {
+                self.events
+                    .extend(session.receiving.take(part).map(|entry| ClientEvent::Entry(entry.to_vec())));
+            }
+            Element::FlowAcknowledge { awaited } => self.sending.acknowledge(*awaited),
             Element::Leave(reason) => {
                 self.session = None;
                 self.events.push_back(ClientEvent::Ended(*reason));
@@ -329,7 +342,7 @@ impl Client {
             return Some(length);
         }
         let session = self.session.as_ref()?;
-        if session.wants_packet(now) || self.outgoing.due() <= now {
+        if session.wants_packet(now) || self.outgoing.due() <= now || self.sending.due() <= now {
             return self.seal(now, out, |_| {});
         }
         None
@@ -373,6 +386,8 @@ impl Client {
         }
         session.incoming.write(&mut plain);
         self.outgoing.write(now, &mut plain);
+        session.receiving.write(&mut plain);
+        self.sending.write(now, &mut plain);
         let length = plain.length();
         Some(session.channel.seal(out, length))
     }
@@ -390,7 +405,7 @@ impl Client {
                 Some(_) if session.is_lost => LocalTime::NEVER,
                 Some(_) => session.last_received + STALE_AFTER,
             };
-            knock.min(session.packet_due()).min(self.outgoing.due())
+            knock.min(session.packet_due()).min(self.outgoing.due()).min(self.sending.due())
         });
         attempt.min(session)
     }
@@ -403,6 +418,14 @@ impl Client {
     /// Retains a document for the relay, through this and every later session.
     pub fn publish(&mut self, now: LocalTime, slot: Slot, bytes: &[u8]) {
         self.outgoing.publish(now, slot, bytes);
+    }
+
+    /// Sends an entry of at most [`FLOW_ENTRY_BYTES_MAX`](crate::wire::FLOW_ENTRY_BYTES_MAX) bytes in this member's flow.
+    ///
+    /// # Errors
+    /// So much waits already that the relay cannot be there.
+    pub fn send_entry(&mut self, now: LocalTime, entry: &[u8]) -> Result<(), FlowFull> {
+        self.sending.push(now, entry)
     }
 
     /// Says goodbye; drain `poll_transmit` afterwards.
@@ -434,7 +457,8 @@ impl Client {
 impl Session {
     /// When the session needs a packet even if no audio flows.
     fn packet_due(&self) -> LocalTime {
-        if self.path_reply.is_some() || self.incoming.owes_acknowledgement() {
+        let owes = self.incoming.owes_acknowledgement() || self.receiving.owes_acknowledgement();
+        if self.path_reply.is_some() || owes {
             return LocalTime::ZERO;
         }
         let is_eager = self.ask_due - self.joined < EAGER_FOR;

@@ -9,19 +9,21 @@ use crate::time::{LocalTime, Span};
 
 /// Lets `per_second` things happen on average and `burst` at once.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
+pub struct Bucket {
     tokens: f64,
     burst: f64,
     refilled: LocalTime,
 }
 
 impl Bucket {
-    pub(super) const fn full(now: LocalTime, burst: f64) -> Self {
+    /// Nothing has happened for a while.
+    #[must_use]
+    pub const fn full(now: LocalTime, burst: f64) -> Self {
         Self { tokens: burst, burst, refilled: now }
     }
 
     /// Whether one more may happen now.
-    pub(super) fn take(&mut self, now: LocalTime, per_second: f64) -> bool {
+    pub fn take(&mut self, now: LocalTime, per_second: f64) -> bool {
         let passed = f64_from_i64((now - self.refilled).nanos().max(0)) * 1e-9;
         self.refilled = self.refilled.max(now);
         self.tokens = (self.tokens + passed * per_second).min(self.burst);

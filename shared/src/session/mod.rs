@@ -22,6 +22,7 @@ mod channel;
 mod client;
 mod cookie;
 mod entropy;
+mod flow;
 mod invite;
 mod keys;
 mod limit;
@@ -32,8 +33,10 @@ mod server;
 pub use channel::OpenError;
 pub use client::{Client, ClientCounters, ClientEvent, ClientSettings};
 pub use entropy::Entropy;
+pub use flow::FlowFull;
 pub use invite::{DEFAULT_PORT, Invite, InviteError};
 pub use keys::{MemberKey, RelayKey, RelayPublicKey, RoomSecret};
+pub use limit::Bucket;
 pub use server::{RoomAccess, Server, ServerCounters, ServerEvent, SessionId};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The relay's half: every session of every room.
 
 mod event;
+mod limits;
 mod room;
 mod session;
 
@@ -10,8 +11,8 @@ use core::net::SocketAddr;
 
 use super::channel::{Channel, receiver_index};
 use super::cookie::CookieJar;
-use super::limit::{Bucket, HelloLimit};
-use super::mailbox::{Incoming, Outgoing};
+use super::flow::FlowFull;
+use super::limit::HelloLimit;
 use super::noise::{Noise, Payload};
 use super::{Entropy, KEEP_PLACE, MemberKey, RelayKey, STALE_AFTER};
 use crate::time::{GridPosition, LocalTime, Span};
@@ -20,38 +21,14 @@ use crate::wire::{
     Element, Elements, LeaveReason, PLAIN_BYTES_MAX, SEALED_HEADER_BYTES, SEALED_TAG_BYTES, Slot,
     WIRE_VERSION, Writer,
 };
-pub use event::{ServerCounters, ServerEvent};
+pub use event::{ServerCounters, ServerEvent, SessionId};
+use limits::{
+    ANSWERS_MAX, CONFIRM_WITHIN, DOCUMENT_PARTS_PER_SECOND, FLOOD_PACKETS, GOODBYES, PACKETS_PER_SECOND,
+    PATH_ASK_BYTES, REPLY_WITHIN, UNCONFIRMED_MAX,
+};
 use room::Room;
 pub use room::RoomAccess;
 use session::{Candidate, ClockQuestion, DuePacket, Session};
-
-/// A session that nobody confirmed with a sealed packet is forgotten after this long.
-const CONFIRM_WITHIN: Span = Span::from_millis(5_000);
-/// Sessions that nobody confirmed yet, of all rooms together.
-const UNCONFIRMED_MAX: usize = 256;
-/// A clock question waits this long for a packet that goes to its member anyway.
-const REPLY_WITHIN: Span = Span::from_millis(4);
-/// A new address is asked for its proof at most this often, each time in answer to a packet from it.
-const PATH_ASK_EVERY: Span = Span::from_millis(100);
-/// The length of that question; a shorter packet is not answered with it.
-const PATH_ASK_BYTES: usize = SEALED_HEADER_BYTES + 1 + 8 + SEALED_TAG_BYTES;
-/// Answers in the clear that wait to be sent; more are dropped, for the asker asks again.
-const ANSWERS_MAX: usize = 256;
-/// Sealed packets of one member a second, and at once: 16 strips of 64-frame datagrams and their session.
-const PACKETS_PER_SECOND: f64 = 13_000.0;
-const PACKETS_BURST: f64 = 6_500.0;
-/// Parts of documents of one member a second, and at once: what everybody in the room is told of anew each time. What is
-/// beyond is not acknowledged, so that it comes again.
-const DOCUMENT_PARTS_PER_SECOND: f64 = 50.0;
-const DOCUMENT_PARTS_BURST: f64 = 100.0;
-/// A member that was over its rate this often in a row is sent away.
-const FLOOD_PACKETS: u32 = 20_000;
-/// A goodbye is sent this often, for it is not acknowledged.
-const GOODBYES: u8 = 3;
-
-/// A session, as the relay's other parts name it. Never used twice within one process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(u64);
 
 /// All sessions of a relay.
 #[derive(Debug)]
@@ -227,27 +204,8 @@ impl Server {
         let id = SessionId(self.next_id);
         self.next_id += 1;
         self.by_index.insert(index, id);
-        self.sessions.insert(
-            id,
-            Session {
-                room: number,
-                member_key,
-                index,
-                address: from,
-                candidate: None,
-                channel: Channel::new(&keys.to_member, &keys.to_relay, peer_index),
-                incoming: Incoming::default(),
-                outgoing: Outgoing::default(),
-                is_confirmed: false,
-                is_stale: false,
-                last_received: now,
-                clock_question: None,
-                bucket: Bucket::full(now, PACKETS_BURST),
-                documents: Bucket::full(now, DOCUMENT_PARTS_BURST),
-                over_rate: 0,
-                goodbye: None,
-            },
-        );
+        let channel = Channel::new(&keys.to_member, &keys.to_relay, peer_index);
+        self.sessions.insert(id, Session::new(now, number, member_key, index, from, channel));
         self.due = self.due.min(now + CONFIRM_WITHIN);
         Ok(Handshake::Welcome { hello_id: hello.hello_id, noise: message })
     }
@@ -286,6 +244,15 @@ impl Server {
         match earlier {
             None => self.events.push_back(ServerEvent::Joined { session: id, room, from }),
             Some(old) => {
+                // What the member had not acknowledged comes again through its new session.
+                if let Some(mut sending) =
+                    self.sessions.get_mut(&old).map(|old| core::mem::take(&mut old.sending))
+                {
+                    sending.restart(LocalTime::ZERO);
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.sending = sending;
+                    }
+                }
                 self.forget(old);
                 self.events.push_back(ServerEvent::Returned { old, new: id, from });
             }
@@ -316,6 +283,16 @@ impl Server {
                 self.due = now;
             }
             Element::Acknowledge { slot, version } => session.outgoing.acknowledge(*slot, *version),
+            Element::Flow(part) => {
+                let entries = session.receiving.take(part);
+                self.events
+                    .extend(entries.map(|entry| ServerEvent::Entry { session: id, bytes: entry.to_vec() }));
+                self.due = now;
+            }
+            Element::FlowAcknowledge { awaited } => {
+                session.sending.acknowledge(*awaited);
+                self.due = self.due.min(session.sending.due());
+            }
             Element::Leave(reason) => {
                 self.forget(id);
                 self.events.push_back(ServerEvent::Ended { session: id, reason: Some(*reason) });
@@ -442,6 +419,8 @@ impl Server {
         }
         session.incoming.write(&mut plain);
         session.outgoing.write(now, &mut plain);
+        session.receiving.write(&mut plain);
+        session.sending.write(now, &mut plain);
         let length = plain.length();
         Some((session.address, session.channel.seal(out, length)))
     }
@@ -463,6 +442,17 @@ impl Server {
             session.outgoing.publish(now, slot, bytes);
             self.due = now;
         }
+    }
+
+    /// Sends an entry of at most [`FLOW_ENTRY_BYTES_MAX`](crate::wire::FLOW_ENTRY_BYTES_MAX) bytes in the flow to a member.
+    ///
+    /// # Errors
+    /// So much waits already that the member cannot be there.
+    pub fn send_entry(&mut self, now: LocalTime, id: SessionId, entry: &[u8]) -> Result<(), FlowFull> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        session.sending.push(now, entry)?;
+        self.due = now;
+        Ok(())
     }
 
     /// Ends a session: the member is told, and it is over at once.

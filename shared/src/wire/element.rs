@@ -1,6 +1,6 @@
 //! The elements of an opened packet.
 
-use super::{Audio, AudioHead, DecodeError, Full, Reader, Slot, Writer};
+use super::{Audio, AudioHead, DecodeError, FlowPart, Full, Reader, Slot, Writer};
 use crate::time::{CHUNK_FRAMES, GridPosition, LocalTime};
 
 /// One element of an opened packet.
@@ -30,6 +30,13 @@ pub enum Element<'a> {
         slot: Slot,
         /// Which version of it.
         version: u32,
+    },
+    /// Entries of the sender's flow.
+    Flow(FlowPart<'a>),
+    /// All entries of the flow before this one have arrived.
+    FlowAcknowledge {
+        /// The number of the next one.
+        awaited: u32,
     },
     /// The sender ends the session.
     Leave(LeaveReason),
@@ -102,6 +109,8 @@ const ACKNOWLEDGE: u8 = 0x05;
 const LEAVE: u8 = 0x06;
 const PATH_ASK: u8 = 0x07;
 const PATH_REPLY: u8 = 0x08;
+const FLOW: u8 = 0x09;
+const FLOW_ACKNOWLEDGE: u8 = 0x0A;
 
 impl<'a> Element<'a> {
     /// Appends this element whole, or nothing of it.
@@ -134,6 +143,14 @@ impl<'a> Element<'a> {
                 out.u8(ACKNOWLEDGE)?;
                 out.u8(slot.0)?;
                 out.u32(*version)
+            }
+            Self::Flow(part) => {
+                out.u8(FLOW)?;
+                part.encode(out)
+            }
+            Self::FlowAcknowledge { awaited } => {
+                out.u8(FLOW_ACKNOWLEDGE)?;
+                out.u32(*awaited)
             }
             Self::Leave(reason) => {
                 out.u8(LEAVE)?;
@@ -191,6 +208,8 @@ impl<'a> Element<'a> {
                 }))
             }
             ACKNOWLEDGE => Ok(Self::Acknowledge { slot: Slot(bytes.u8()?), version: bytes.u32()? }),
+            FLOW => FlowPart::decode(bytes).map(Self::Flow),
+            FLOW_ACKNOWLEDGE => Ok(Self::FlowAcknowledge { awaited: bytes.u32()? }),
             LEAVE => LeaveReason::from_code(bytes.u8()?).map(Self::Leave),
             PATH_ASK => Ok(Self::PathAsk { token: bytes.u64()? }),
             PATH_REPLY => Ok(Self::PathReply { token: bytes.u64()? }),
@@ -272,6 +291,8 @@ mod tests {
                 bytes: b"hello",
             }),
             Element::Acknowledge { slot: Slot::PROFILE, version: u32::MAX },
+            Element::Flow(FlowPart { first: 7, entries: &[2, 0, 1, 2, 0, 0] }),
+            Element::FlowAcknowledge { awaited: 9 },
             Element::Leave(LeaveReason::RelayStops),
             Element::PathAsk { token: 5 },
             Element::PathReply { token: 6 },

@@ -14,11 +14,15 @@
 //!           Leave        0x06 | reason u8
 //!           PathAsk      0x07 | token u64
 //!           PathReply    0x08 | token u64
+//!           Flow         0x09 | first u32 | length u16 | (entry length u16 | bytes)*
+//!           FlowAck      0x0A | awaited u32
 //! ```
 //!
 //! Integers are little-endian. Audio is named by its place on the grid alone: a copy of an earlier chunk is just
 //! another Audio element with an earlier index. Retained state (who is in the room, what a member wants, the
-//! room's musical time) is a document in a slot, versioned and repeated until acknowledged.
+//! room's musical time) is a document in a slot, versioned and repeated until acknowledged. What happens (MIDI) is an
+//! entry of a flow, numbered, and repeated until acknowledged too; a peer that knows no flows reads what stands before
+//! them, for they stand last.
 //!
 //! Decoding returns for every byte string; it never panics and never allocates except for documents, whose size
 //! is capped.
@@ -28,7 +32,9 @@ mod cursor;
 mod document;
 mod element;
 mod error;
+mod flow;
 pub mod handshake;
+pub mod midi;
 mod musical;
 pub mod pcm;
 
@@ -40,6 +46,7 @@ pub use document::{
 };
 pub use element::{DocumentPart, Element, Elements, LeaveReason};
 pub use error::{DecodeError, Full};
+pub use flow::{FLOW_ENTRY_BYTES_MAX, FlowPart};
 pub use musical::{Lead, Role, RoomDelay, RoomTimeline};
 
 /// The version of everything in this module; a relay refuses another with a reason.

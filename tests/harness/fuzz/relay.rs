@@ -10,6 +10,7 @@ use lockstep_relay::relay::{Relay, RelayEvent, RelaySettings, RelayStats, RoomSe
 use lockstep_shared::session::{Client, ClientEvent, ClientSettings, MemberKey, RelayKey, RoomSecret};
 use lockstep_shared::time::{Beats, Tempo};
 use lockstep_shared::time::{CHUNK_FRAMES, ChunkIndex, GridPosition, LocalTime, MusicalStamp};
+use lockstep_shared::wire::midi;
 use lockstep_shared::wire::{
     Audio, AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, DocumentPart, Element, Format, Gains,
     LeaveReason, PLAIN_BYTES_MAX, PlayMode, Profile, ProfileStrip, RoomDelay, RoomTimeline, Roster, Slot,
@@ -309,6 +310,9 @@ impl Stage {
                     ClientEvent::Document(slot, bytes) => {
                         assert_eq!(slot, Slot::TIMELINE);
                         RoomTimeline::decode(&bytes).expect("the room's time can be read");
+                    }
+                    ClientEvent::Entry(bytes) => {
+                        midi::Decoder::default().decode(&bytes, |_, _| ()).expect("MIDI can be read");
                     }
                     ClientEvent::Joined { .. } | ClientEvent::Clock { .. } => {}
                     ClientEvent::Lost | ClientEvent::Refused { .. } | ClientEvent::Ended(_) => {

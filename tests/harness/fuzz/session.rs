@@ -82,6 +82,28 @@ struct Wire {
     asked: BTreeSet<LocalTime>,
     published: Documents,
     retained: Documents,
+    /// How many entries each side has said, and how many of them the other has heard, in order.
+    to_relay_flow: Flow,
+    to_member_flow: Flow,
+}
+
+/// Entries are numbers, so that order and loss show.
+#[derive(Default)]
+struct Flow {
+    said: u32,
+    heard: u32,
+}
+
+impl Flow {
+    fn say(&mut self) -> [u8; 4] {
+        self.said += 1;
+        (self.said - 1).to_le_bytes()
+    }
+
+    fn hear(&mut self, entry: &[u8]) {
+        assert_eq!(entry, self.heard.to_le_bytes(), "an entry twice, lost or out of order");
+        self.heard += 1;
+    }
 }
 
 /// What was published in each slot.
@@ -135,11 +157,13 @@ impl Wire {
             asked: BTreeSet::new(),
             published: Documents::new(),
             retained: Documents::new(),
+            to_relay_flow: Flow::default(),
+            to_member_flow: Flow::default(),
         }
     }
 
     fn happen(&mut self, input: &mut Input<'_>, side: Side) {
-        match input.below(12) {
+        match input.below(14) {
             0 => self.pass(Span::from_millis(1 + i64::from(input.u8() % 64))),
             1 => self.pass(Span::from_micros(1 + i64::from(input.u8()))),
             2 => {
@@ -182,6 +206,16 @@ impl Wire {
                 if let Some(session) = self.session {
                     self.retained.insert((Slot::ROSTER.0, bytes.clone()));
                     self.server.publish(self.now, session, Slot::ROSTER, &bytes);
+                }
+            }
+            11 => {
+                let entry = self.to_relay_flow.say();
+                self.client.send_entry(self.now, &entry).expect("little waits");
+            }
+            12 => {
+                if let Some(session) = self.session {
+                    let entry = self.to_member_flow.say();
+                    self.server.send_entry(self.now, session, &entry).expect("little waits");
                 }
             }
             _ => self.move_member(),
@@ -311,6 +345,10 @@ impl Wire {
                     assert_eq!(Some(session), self.session);
                     assert!(self.published.contains(&(slot.0, bytes)), "a document that nobody published");
                 }
+                ServerEvent::Entry { session, bytes } => {
+                    assert_eq!(Some(session), self.session);
+                    self.to_relay_flow.hear(&bytes);
+                }
                 ServerEvent::Moved { session, to } => {
                     assert_eq!((Some(session), to), (self.session, self.member));
                 }
@@ -335,6 +373,7 @@ impl Wire {
                 ClientEvent::Document(slot, bytes) => {
                     assert!(self.retained.contains(&(slot.0, bytes)), "a document that nobody published");
                 }
+                ClientEvent::Entry(bytes) => self.to_member_flow.hear(&bytes),
                 // In the clear: whoever sees the hello may say so, and delays the member by a second.
                 ClientEvent::Refused { .. } => was_refused = true,
                 ClientEvent::Lost | ClientEvent::Ended(_) => panic!("the relay was there: {event:?}"),
@@ -347,6 +386,8 @@ impl Wire {
         assert!(self.client.is_joined());
         let session = self.session.expect("the member joined");
         assert!(self.server.is_listening(session));
+        assert_eq!(self.to_relay_flow.heard, self.to_relay_flow.said);
+        assert_eq!(self.to_member_flow.heard, self.to_member_flow.said);
     }
 
     fn grid(&self) -> GridPosition {

@@ -91,7 +91,7 @@ const SHARED_ORDER: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("clock", &["time"]),
     ("timeline", &["time"]),
-    ("wire", &["time", "timeline"]),
+    ("wire", &["time", "timeline", "midi"]),
     ("dsp", &["time"]),
     ("midi", &["time", "timeline"]),
     ("jitter", &["time", "dsp"]),

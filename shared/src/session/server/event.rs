@@ -2,9 +2,12 @@
 
 use core::net::SocketAddr;
 
-use super::SessionId;
 use crate::session::OpenError;
 use crate::wire::{LeaveReason, Slot};
+
+/// A session, as the relay's other parts name it. Never used twice within one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub(super) u64);
 
 /// What happened to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,13 @@ pub enum ServerEvent {
         session: SessionId,
         /// Which.
         slot: Slot,
+        /// Its content.
+        bytes: Vec<u8>,
+    },
+    /// The next entry of a member's flow.
+    Entry {
+        /// Whose.
+        session: SessionId,
         /// Its content.
         bytes: Vec<u8>,
     },

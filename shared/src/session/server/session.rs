@@ -2,8 +2,9 @@
 
 use core::net::SocketAddr;
 
-use super::{CONFIRM_WITHIN, PATH_ASK_EVERY};
+use super::limits::{CONFIRM_WITHIN, DOCUMENT_PARTS_BURST, PACKETS_BURST, PATH_ASK_EVERY};
 use crate::session::channel::Channel;
+use crate::session::flow::{Receiving, Sending};
 use crate::session::limit::Bucket;
 use crate::session::mailbox::{Incoming, Outgoing};
 use crate::session::{Entropy, KEEP_PLACE, MemberKey, STALE_AFTER};
@@ -21,6 +22,8 @@ pub(super) struct Session {
     pub(super) channel: Channel,
     pub(super) incoming: Incoming,
     pub(super) outgoing: Outgoing,
+    pub(super) receiving: Receiving,
+    pub(super) sending: Sending,
     pub(super) is_confirmed: bool,
     pub(super) is_stale: bool,
     pub(super) last_received: LocalTime,
@@ -54,6 +57,37 @@ pub(super) enum DuePacket {
 }
 
 impl Session {
+    /// A session that nobody has confirmed yet.
+    pub(super) fn new(
+        now: LocalTime,
+        room: usize,
+        member_key: MemberKey,
+        index: u32,
+        address: SocketAddr,
+        channel: Channel,
+    ) -> Self {
+        Self {
+            room,
+            member_key,
+            index,
+            address,
+            candidate: None,
+            channel,
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
+            receiving: Receiving::default(),
+            sending: Sending::default(),
+            is_confirmed: false,
+            is_stale: false,
+            last_received: now,
+            clock_question: None,
+            bucket: Bucket::full(now, PACKETS_BURST),
+            documents: Bucket::full(now, DOCUMENT_PARTS_BURST),
+            over_rate: 0,
+            goodbye: None,
+        }
+    }
+
     /// Notes a new address. While it is unproven nothing but the short question goes there.
     pub(super) fn consider(&mut self, now: LocalTime, address: SocketAddr, entropy: &mut Entropy) {
         match &mut self.candidate {
@@ -74,8 +108,9 @@ impl Session {
         if let Some(candidate) = self.candidate.filter(|candidate| candidate.owes_ask) {
             return Some(DuePacket::PathAsk(candidate));
         }
-        let owes = self.incoming.owes_acknowledgement()
+        let owes = self.owes_acknowledgement()
             || self.outgoing.due() <= now
+            || self.sending.due() <= now
             || self.clock_question.is_some_and(|question| question.reply_by <= now);
         (self.is_confirmed && !self.is_stale && owes).then_some(DuePacket::Owed)
     }
@@ -83,7 +118,7 @@ impl Session {
     /// When it may next have something to do.
     pub(super) fn due(&self) -> LocalTime {
         let owes_ask = self.candidate.is_some_and(|candidate| candidate.owes_ask);
-        if self.goodbye.is_some() || owes_ask || self.incoming.owes_acknowledgement() {
+        if self.goodbye.is_some() || owes_ask || self.owes_acknowledgement() {
             return LocalTime::ZERO;
         }
         let silence = if !self.is_confirmed {
@@ -94,8 +129,13 @@ impl Session {
             self.last_received + STALE_AFTER
         };
         let question = self.clock_question.map_or(LocalTime::NEVER, |question| question.reply_by);
-        let outgoing = if self.is_stale { LocalTime::NEVER } else { self.outgoing.due() };
+        let outgoing =
+            if self.is_stale { LocalTime::NEVER } else { self.outgoing.due().min(self.sending.due()) };
         silence.min(question).min(outgoing)
+    }
+
+    fn owes_acknowledgement(&self) -> bool {
+        self.incoming.owes_acknowledgement() || self.receiving.owes_acknowledgement()
     }
 
     /// Seals one element, nothing else.
