@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows a socket: datagrams and `now` are arguments.
 //!
-//! Reading order: [`time`] is the clock of the protocol.
+//! Reading order: [`time`] is the clock of the protocol; [`journal`] is what makes loss
+//! harmless.
 
+pub mod journal;
 pub mod time;
