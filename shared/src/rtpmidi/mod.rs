@@ -2,8 +2,9 @@
 //!
 //! Nothing here knows a socket: datagrams and `now` are arguments.
 //!
-//! Reading order: [`time`] is the clock of the protocol; [`journal`] is what makes loss
+//! Reading order: [`time`] is the clock of the protocol; [`packet`] the bytes of media; [`journal`] is what makes loss
 //! harmless.
 
 pub mod journal;
+pub mod packet;
 pub mod time;
