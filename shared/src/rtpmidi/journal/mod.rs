@@ -1,11 +1,14 @@
 //! The recovery journal (RFC 6295, section 5 and appendices A and B), in both directions.
 
+mod draw;
 mod history;
 mod recovery;
+pub mod wire;
 
 use thiserror::Error;
 
-use crate::midi::message::Message;
+use crate::midi::message::{Channel, Message};
+use crate::wire::DecodeError;
 
 pub use history::{Acknowledged, Checkpoint, History, Written};
 pub use recovery::{Loss, Recovery};
@@ -56,4 +59,24 @@ pub enum JournalError {
     /// The journal's own header is not whole.
     #[error("a journal of {0} bytes has no header")]
     NoHeader(usize),
+    /// The system journal's LENGTH is less than its header or more than what follows.
+    #[error("a system journal of {0} bytes cannot be")]
+    SystemLength(u16),
+    /// A channel journal's LENGTH is less than its header or more than what follows.
+    #[error("a channel journal of {0} bytes cannot be")]
+    ChannelLength(u16),
+    /// A chapter is not what its standard says.
+    #[error("chapter {chapter:?}: {reason}")]
+    Unreadable {
+        /// Which.
+        chapter: Chapter,
+        /// What is wrong.
+        reason: DecodeError,
+    },
+    /// Two journals of one channel; the first counts.
+    #[error("channel {} twice", .0.index() + 1)]
+    Twice(Channel),
+    /// Bytes follow where the journal should end.
+    #[error("{0} bytes too many")]
+    Trailing(usize),
 }
