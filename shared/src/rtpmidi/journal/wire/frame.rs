@@ -122,8 +122,19 @@ impl Journal {
         Ok(Decoded { journal, fault })
     }
 
-    /// Appends the bytes.
+    /// Appends the bytes. The system journal and each channel's must be at most 1,023 bytes long.
     pub fn encode(&self, bytes: &mut Vec<u8>) {
+        self.append(bytes);
+    }
+
+    /// Appends the bytes and says how long the longest of the system journal and the channels' is.
+    pub(in super::super) fn append(&self, bytes: &mut Vec<u8>) -> usize {
+        let mut longest = 0;
+        let mut part = |bytes: &mut Vec<u8>, encode: &mut dyn FnMut(&mut Vec<u8>)| {
+            let start = bytes.len();
+            encode(bytes);
+            longest = longest.max(bytes.len() - start);
+        };
         let total = self.channels.len().min(Channel::COUNT);
         let count = u8::try_from(total.saturating_sub(1)).unwrap_or(15);
         let channels = if total == 0 { 0 } else { CHANNELS };
@@ -136,11 +147,12 @@ impl Journal {
         );
         bytes.extend(self.checkpoint.to_be_bytes());
         if let Some(system) = &self.system {
-            system.encode(bytes);
+            part(bytes, &mut |bytes| system.encode(bytes));
         }
         for channel in self.channels.iter().take(total) {
-            channel.encode(bytes);
+            part(bytes, &mut |bytes| channel.encode(bytes));
         }
+        longest
     }
 
     fn decode_parts(

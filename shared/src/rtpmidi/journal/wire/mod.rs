@@ -26,6 +26,7 @@ use crate::wire::DecodeError;
 pub use controllers::{ControllerLog, Controllers, Tool};
 pub use exclusive::{ExclusiveLog, ExclusiveStatus, Exclusives, Listing};
 pub use frame::{ChannelJournal, Decoded, Encoding, Journal, SystemJournal};
+pub(super) use frame::{HEADER_BYTES, LENGTH_MAX, SYSTEM_HEADER_BYTES};
 pub use keys::{Extra, ExtraLog, NoteExtras, PolyPressures, PressureLog};
 pub use notes::{NoteLog, Notes, Rendering};
 pub use parameters::{Button, Entry, ParameterLog, ParameterLogs, Transaction};
