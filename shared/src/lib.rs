@@ -5,8 +5,8 @@
 //! checks it. The same types run in the plugin, in the relay, and in the simulator.
 //!
 //! Reading order: [`time`] names the three clocks and the grid; [`clock`] measures the maps between them;
-//! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware; [`wire`] is what
-//! crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived; [`dsp`] turns it
+//! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware, [`transport`] moves a DAW
+//! that lets itself be moved; [`wire`] is what crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived; [`dsp`] turns it
 //! into sound.
 
 pub mod clock;
@@ -17,4 +17,5 @@ pub mod session;
 pub mod sync;
 pub mod time;
 pub mod timeline;
+pub mod transport;
 pub mod wire;
