@@ -237,6 +237,12 @@ impl Mover {
         self.state
     }
 
+    /// Whether the host has been told to run faster or slower than its tempo.
+    #[must_use]
+    pub fn is_bent(&self) -> bool {
+        self.pull.nudge() != super::Nudge::NONE
+    }
+
     /// By how many milliseconds the DAW is ahead of where it is meant to be, smoothed; none while it is not compared.
     #[must_use]
     pub fn error_ms(&self) -> Option<f64> {
@@ -375,7 +381,7 @@ impl Mover {
 
     /// Takes back what the host was nudged by.
     fn restore(&mut self, ask: &mut impl FnMut(Command)) {
-        if self.pull.nudge() != super::Nudge::NONE {
+        if self.is_bent() {
             ask(Command::Nudge(super::Nudge::NONE));
         }
         self.pull.end();
