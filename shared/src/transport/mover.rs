@@ -23,10 +23,16 @@ pub struct Mover {
     /// Tries in a row that came to nothing.
     failures: u32,
     seen: Option<Observation>,
+    /// The tempo that it shows, whatever it is.
+    bpm: Option<f64>,
     pull: Pull,
     /// Smoothed, frames; positive is a DAW that is ahead.
     error: Option<f64>,
     course: Course,
+    /// From which error on it is too far away to be pulled.
+    far: f64,
+    /// Whether it was near enough since it began to play or jumped.
+    has_landed: bool,
     tempo: TempoTask,
 }
 
@@ -101,8 +107,11 @@ const SECOND: f64 = GRID_RATE as f64;
 const MILLISECOND: f64 = SECOND / 1_000.0;
 /// A DAW that is further out jumps, if it can be pulled otherwise: pulling takes four seconds for this.
 const FAR_FROM_PULL: f64 = 40.0 * MILLISECOND;
-/// The same for one that cannot be pulled: about what a jump lands within.
-const FAR_FROM_JUMP: f64 = 15.0 * MILLISECOND;
+/// The same at first for one that cannot be pulled. A jump that does not land within it doubles it, for hosts differ in how
+/// evenly they answer.
+const FAR_FROM_JUMP: f64 = 5.0 * MILLISECOND;
+/// A DAW that is no further from a new piece of the line is on it already.
+const ON_COURSE: f64 = 15.0 * MILLISECOND;
 /// A line that began no longer ago is entered at once, and not on the next bar line.
 const FRESH: f64 = SECOND;
 /// So long after a bar line still counts as on it. What is asked then is a little further on.
@@ -138,9 +147,12 @@ impl Mover {
             stops: Latency::UNKNOWN,
             failures: 0,
             seen: None,
+            bpm: None,
             pull: Pull::new(),
             error: None,
             course: Course::Near,
+            far: if abilities.has(Ability::Nudge) { FAR_FROM_PULL } else { FAR_FROM_JUMP },
+            has_landed: false,
             tempo: TempoTask { told: None, failures: 0 },
         }
     }
@@ -179,6 +191,7 @@ impl Mover {
 
     /// Takes what the DAW's transport says.
     pub fn observe(&mut self, reading: &Reading, line: &Timeline) {
+        self.bpm = Some(reading.bpm);
         self.check_tempo(reading, line);
         let Some(seen) = Observation::of(reading) else { return };
         let before = self.seen.replace(seen);
@@ -283,9 +296,17 @@ impl Mover {
         }
         let away = self.seen.filter(|_| plays).map(|seen| self.away(seen, at, &place));
         let run = Some(Run { epoch: place.epoch, from: at });
-        if away.is_some_and(|away| away.abs() < FAR_FROM_JUMP) {
+        if away.is_some_and(|away| away.abs() < ON_COURSE) {
             self.run = run;
             return self.keep_course(now);
+        }
+        if !self.abilities.has(Ability::Tempo) {
+            // Not before it is known to play in time.
+            let Some(bpm) = self.bpm else { return };
+            if differs(bpm, place.tempo) {
+                self.state = MoverState::WrongTempo;
+                return;
+            }
         }
         let fresh = at.frames_since(line.active(at).at) < FRESH && self.failures == 0;
         if !fresh && !on_bar_line(&place) {
@@ -313,7 +334,7 @@ impl Mover {
             self.run = Some(Run { epoch: place.epoch, from: at });
             // A new epoch may be the old course under a new number.
             match away {
-                Some(away) if away.abs() < FAR_FROM_JUMP => self.keep_course(now),
+                Some(away) if away.abs() < ON_COURSE => self.keep_course(now),
                 away => self.jump(now, &place, away.unwrap_or(SECOND), ask),
             }
             return;
@@ -365,6 +386,7 @@ impl Mover {
     fn begin_task(&mut self, now: GridPosition, kind: TaskKind, beats: Beats) {
         self.task = Some(Task { kind, asked: now, quarters: beats.quarters() });
         self.course = Course::Near;
+        self.has_landed = false;
         self.error = None;
         self.state = MoverState::Moving;
         self.pull.begin(now, 0.0);
@@ -497,14 +519,21 @@ impl Mover {
     }
 
     fn judge(&mut self, mean: f64) {
-        let far = if self.abilities.has(Ability::Nudge) { FAR_FROM_PULL } else { FAR_FROM_JUMP };
-        if mean.abs() > far {
+        if mean.abs() > self.far {
             if self.course == Course::Near {
                 self.course = Course::Far;
-                self.fail(MoverState::Track);
+                if !self.has_landed {
+                    self.far = (2.0 * self.far).min(FAR_FROM_PULL);
+                }
+                if mean.abs() > FAR_FROM_PULL {
+                    self.fail(MoverState::Track);
+                } else {
+                    self.state = MoverState::Track;
+                }
             }
             return;
         }
+        self.has_landed = true;
         self.failures = 0;
         self.course = Course::Near;
         self.state = if self.pull.holds() { MoverState::Hold } else { MoverState::Track };
@@ -529,13 +558,12 @@ impl Mover {
 
     /// Sees whether the DAW has the line's tempo.
     fn check_tempo(&mut self, reading: &Reading, line: &Timeline) {
-        let differs = |tempo: Tempo| (reading.bpm / tempo.bpm() - 1.0).abs() > TEMPO_SAME;
         if self.abilities.has(Ability::Tempo) {
             let Some((tempo, told)) = self.tempo.told else { return };
             if reading.start.frames_since(told) < TEMPO_WITHIN {
                 return;
             }
-            if !differs(tempo) {
+            if !differs(reading.bpm, tempo) {
                 self.tempo.failures = 0;
                 return;
             }
@@ -546,7 +574,7 @@ impl Mover {
             return;
         }
         let place = line.place(reading.start.plus_f64(-self.offset.frames()));
-        match (self.state, differs(place.tempo)) {
+        match (self.state, differs(reading.bpm, place.tempo)) {
             (MoverState::Idle | MoverState::Track | MoverState::Hold, true) if line.revision() > 0 => {
                 self.state = MoverState::WrongTempo;
             }
@@ -566,6 +594,11 @@ impl Mover {
             ) => {}
         }
     }
+}
+
+/// Whether a tempo that a DAW shows, if it shows any, is another one.
+fn differs(bpm: f64, tempo: Tempo) -> bool {
+    (bpm / tempo.bpm() - 1.0).abs() > TEMPO_SAME
 }
 
 /// Whether a place of the line is on a bar line, or has just passed it.
