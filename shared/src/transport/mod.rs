@@ -11,7 +11,7 @@
 //!
 //! A command takes effect late, by what the queue, the main thread and the host's audio take together, and by a little more
 //! or less each time. So the mover works in two steps. It *asks ahead*: by the latency that it has learned from what it asked
-//! before ([`Latency`]), the first time by a guess. And it *pulls*: what is left is taken in by running a little faster or
+//! before, the first time by a guess. And it *pulls*: what is left is taken in by running a little faster or
 //! slower for a while ([`Nudge`], one percent at most), where the host can; far away it jumps again, on a bar line.
 //!
 //! It does not fight. Whoever stops the DAW by hand has stopped it. A host that does not do what it is asked three times in a
@@ -25,7 +25,10 @@ mod mover;
 #[cfg(test)]
 mod mover_tests;
 mod pull;
+mod state;
+mod task;
+mod tempo;
 
 pub use command::{Abilities, Ability, Command, Nudge};
-pub use latency::Latency;
-pub use mover::{Mover, MoverState};
+pub use mover::Mover;
+pub use state::MoverState;

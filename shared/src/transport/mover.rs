@@ -1,9 +1,12 @@
 //! The state machine that decides what the host is asked, and when.
 
+use super::latency::Latencies;
 use super::pull::Pull;
-use super::{Abilities, Ability, Command, Latency};
+use super::task::{Task, TaskKind};
+use super::tempo::TempoTask;
+use super::{Abilities, Ability, Command, MoverState, Nudge};
 use crate::midi::{ClockOffset, Observation};
-use crate::time::{Beats, GRID_RATE, GridPosition, Tempo};
+use crate::time::{Beats, GRID_RATE, GridPosition};
 use crate::timeline::author::Reading;
 use crate::timeline::{Motion, Place, Timeline};
 
@@ -17,14 +20,10 @@ pub struct Mover {
     /// Where on the line the DAW was sent; none while it does not run for the line.
     run: Option<Run>,
     task: Option<Task>,
-    starts: Latency,
-    jumps: Latency,
-    stops: Latency,
+    latencies: Latencies,
     /// Tries in a row that came to nothing.
     failures: u32,
     seen: Option<Observation>,
-    /// The tempo that it shows, whatever it is.
-    bpm: Option<f64>,
     pull: Pull,
     /// Smoothed, frames; positive is a DAW that is ahead.
     error: Option<f64>,
@@ -34,26 +33,6 @@ pub struct Mover {
     /// Whether it was near enough since it began to play or jumped.
     has_landed: bool,
     tempo: TempoTask,
-}
-
-/// How a DAW that is moved stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MoverState {
-    /// Nothing is to be done: the line stands, or is not heard.
-    #[default]
-    Idle,
-    /// It has been asked to start, stop or jump and has not done so yet.
-    Moving,
-    /// It runs, and is being pulled to its place.
-    Track,
-    /// It runs in its place, to within a millisecond.
-    Hold,
-    /// Somebody stopped it by hand; it is left alone until they start it again, or the line has stood.
-    Released,
-    /// Its tempo is another one, and it cannot be told.
-    WrongTempo,
-    /// It did not do what it was asked, and is asked no more.
-    Lost,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,30 +58,6 @@ enum Course {
     Far,
 }
 
-/// What the host was asked and has not done yet.
-#[derive(Clone, Copy, Debug)]
-struct Task {
-    kind: TaskKind,
-    asked: GridPosition,
-    /// Where it is to begin.
-    quarters: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum TaskKind {
-    Start,
-    /// By so many frames.
-    Jump(f64),
-    Stop,
-}
-
-/// The tempo that the host was told.
-#[derive(Clone, Copy, Debug, Default)]
-struct TempoTask {
-    told: Option<(Tempo, GridPosition)>,
-    failures: u32,
-}
-
 const SECOND: f64 = GRID_RATE as f64;
 const MILLISECOND: f64 = SECOND / 1_000.0;
 /// A DAW that is further out jumps, if it can be pulled otherwise: pulling takes four seconds for this.
@@ -124,13 +79,6 @@ const TRIES: u32 = 3;
 const SILENCE: f64 = SECOND;
 /// The smoothing of the error that is shown.
 const SMOOTH: f64 = 0.25 * SECOND;
-/// Between two tempos that the host is told, as in a ramp.
-const TEMPO_EVERY: f64 = 0.1 * SECOND;
-/// By when the transport must show the tempo that it was told.
-const TEMPO_WITHIN: f64 = SECOND;
-/// A tempo that is off by no more is the same: beyond the most that a nudge makes of it.
-const TEMPO_SAME: f64 = 0.015;
-
 impl Mover {
     /// One that has learned nothing yet, for a host that can do this.
     #[must_use]
@@ -142,18 +90,15 @@ impl Mover {
             contact: Contact::Heard,
             run: None,
             task: None,
-            starts: Latency::UNKNOWN,
-            jumps: Latency::UNKNOWN,
-            stops: Latency::UNKNOWN,
+            latencies: Latencies::UNKNOWN,
             failures: 0,
             seen: None,
-            bpm: None,
             pull: Pull::new(),
             error: None,
             course: Course::Near,
             far: if abilities.has(Ability::Nudge) { FAR_FROM_PULL } else { FAR_FROM_JUMP },
             has_landed: false,
-            tempo: TempoTask { told: None, failures: 0 },
+            tempo: TempoTask::new(),
         }
     }
 
@@ -191,8 +136,7 @@ impl Mover {
 
     /// Takes what the DAW's transport says.
     pub fn observe(&mut self, reading: &Reading, line: &Timeline) {
-        self.bpm = Some(reading.bpm);
-        self.check_tempo(reading, line);
+        self.see_tempo(reading, line);
         let Some(seen) = Observation::of(reading) else { return };
         let before = self.seen.replace(seen);
         if self.see_task_done(before, seen, line) || self.task.is_some() {
@@ -240,7 +184,7 @@ impl Mover {
     pub fn rest(&mut self, now: GridPosition, ask: &mut impl FnMut(Command)) {
         self.leave(now, ask);
         self.failures = 0;
-        self.tempo = TempoTask::default();
+        self.tempo.begin();
         self.state = MoverState::Idle;
     }
 
@@ -253,7 +197,7 @@ impl Mover {
     /// Whether the host has been told to run faster or slower than its tempo.
     #[must_use]
     pub fn is_bent(&self) -> bool {
-        self.pull.nudge() != super::Nudge::NONE
+        self.pull.nudge() != Nudge::NONE
     }
 
     /// By how many milliseconds the DAW is ahead of where it is meant to be, smoothed; none while it is not compared.
@@ -262,10 +206,10 @@ impl Mover {
         self.error.map(|frames| frames / MILLISECOND)
     }
 
-    /// How long the host takes to start, as learned so far.
+    /// How many frames the host takes to start, as learned so far.
     #[must_use]
-    pub const fn start_latency(&self) -> Latency {
-        self.starts
+    pub const fn start_latency_frames(&self) -> f64 {
+        self.latencies.start()
     }
 
     /// The place of the line at which the DAW is to be when `frames` have passed.
@@ -277,18 +221,12 @@ impl Mover {
     /// The DAW does not run for the line: is it to?
     fn enter(&mut self, line: &Timeline, now: GridPosition, ask: &mut impl FnMut(Command)) {
         let plays = self.seen.is_some_and(|seen| seen.motion == Motion::Playing);
-        let latency = if plays { self.jumps.frames() } else { self.starts.frames() };
+        let latency = if plays { self.latencies.jump() } else { self.latencies.start() };
         let (at, place) = self.ahead(line, now, latency);
         if place.motion == Motion::Stopped {
-            self.state = match self.state {
-                MoverState::WrongTempo => MoverState::WrongTempo,
-                MoverState::Idle
-                | MoverState::Moving
-                | MoverState::Track
-                | MoverState::Hold
-                | MoverState::Released
-                | MoverState::Lost => MoverState::Idle,
-            };
+            if self.state != MoverState::WrongTempo {
+                self.state = MoverState::Idle;
+            }
             return;
         }
         if matches!(self.state, MoverState::Released | MoverState::WrongTempo) {
@@ -302,10 +240,13 @@ impl Mover {
         }
         if !self.abilities.has(Ability::Tempo) {
             // Not before it is known to play in time.
-            let Some(bpm) = self.bpm else { return };
-            if differs(bpm, place.tempo) {
-                self.state = MoverState::WrongTempo;
-                return;
+            match self.tempo.shows(place.tempo) {
+                None => return,
+                Some(false) => {
+                    self.state = MoverState::WrongTempo;
+                    return;
+                }
+                Some(true) => {}
             }
         }
         let fresh = at.frames_since(line.active(at).at) < FRESH && self.failures == 0;
@@ -313,19 +254,16 @@ impl Mover {
             return;
         }
         self.run = run;
-        match away {
-            Some(away) => self.jump(now, &place, away, ask),
-            None => self.start(now, &place, ask),
-        }
+        self.begin_task(away.map_or(TaskKind::Start, TaskKind::Jump), now, place.beats, ask);
     }
 
     /// The DAW runs for the line: does the line go on as it does?
     fn go_along(&mut self, run: Run, line: &Timeline, now: GridPosition, ask: &mut impl FnMut(Command)) {
-        let (at, place) = self.ahead(line, now, self.stops.frames());
+        let (at, place) = self.ahead(line, now, self.latencies.stop());
         if place.motion == Motion::Stopped && at > run.from {
-            return self.stop(now, ask);
+            return self.begin_task(TaskKind::Stop, now, place.beats, ask);
         }
-        let (at, place) = self.ahead(line, now, self.jumps.frames());
+        let (at, place) = self.ahead(line, now, self.latencies.jump());
         if place.motion == Motion::Stopped || at <= run.from {
             return;
         }
@@ -335,16 +273,16 @@ impl Mover {
             // A new epoch may be the old course under a new number.
             match away {
                 Some(away) if away.abs() < ON_COURSE => self.keep_course(now),
-                away => self.jump(now, &place, away.unwrap_or(SECOND), ask),
+                away => self.begin_task(TaskKind::Jump(away.unwrap_or(SECOND)), now, place.beats, ask),
             }
             return;
         }
         if self.course == Course::Far && on_bar_line(&place) {
-            return self.jump(now, &place, away.unwrap_or(SECOND), ask);
+            return self.begin_task(TaskKind::Jump(away.unwrap_or(SECOND)), now, place.beats, ask);
         }
         if let Some(mean) = self.pull.take_mean()
             && self.abilities.has(Ability::Nudge)
-            && let Some(nudge) = self.pull.correct(now, mean, self.jumps.frames())
+            && let Some(nudge) = self.pull.correct(now, mean, self.latencies.jump())
         {
             ask(Command::Nudge(nudge));
         }
@@ -359,32 +297,22 @@ impl Mover {
 
     /// The DAW is where it should be, or can be pulled there.
     fn keep_course(&mut self, now: GridPosition) {
-        self.pull.begin(now, self.jumps.frames());
+        self.pull.begin(now, self.latencies.jump());
         self.course = Course::Near;
         self.state = MoverState::Track;
     }
 
-    fn start(&mut self, now: GridPosition, place: &Place, ask: &mut impl FnMut(Command)) {
-        self.level(now, ask);
-        ask(Command::Start(place.beats));
-        self.begin_task(now, TaskKind::Start, place.beats);
-    }
-
-    fn jump(&mut self, now: GridPosition, place: &Place, away: f64, ask: &mut impl FnMut(Command)) {
-        self.level(now, ask);
-        ask(Command::Jump(place.beats));
-        self.begin_task(now, TaskKind::Jump(away), place.beats);
-    }
-
-    fn stop(&mut self, now: GridPosition, ask: &mut impl FnMut(Command)) {
-        self.restore(ask);
-        ask(Command::Stop);
-        self.run = None;
-        self.begin_task(now, TaskKind::Stop, Beats::default());
-    }
-
-    fn begin_task(&mut self, now: GridPosition, kind: TaskKind, beats: Beats) {
-        self.task = Some(Task { kind, asked: now, quarters: beats.quarters() });
+    /// Asks the host for this.
+    fn begin_task(&mut self, kind: TaskKind, now: GridPosition, beats: Beats, ask: &mut impl FnMut(Command)) {
+        match kind {
+            TaskKind::Start | TaskKind::Jump(_) => self.level(now, ask),
+            TaskKind::Stop => {
+                self.restore(ask);
+                self.run = None;
+            }
+        }
+        ask(kind.command(beats));
+        self.task = Some(Task::new(kind, now, beats));
         self.course = Course::Near;
         self.has_landed = false;
         self.error = None;
@@ -395,7 +323,7 @@ impl Mover {
     /// Has a DAW that can be nudged keep step by its clock alone.
     fn level(&mut self, now: GridPosition, ask: &mut impl FnMut(Command)) {
         if self.abilities.has(Ability::Nudge)
-            && let Some(nudge) = self.pull.level(now, self.jumps.frames())
+            && let Some(nudge) = self.pull.level(now, self.latencies.jump())
         {
             ask(Command::Nudge(nudge));
         }
@@ -404,7 +332,7 @@ impl Mover {
     /// Takes back what the host was nudged by.
     fn restore(&mut self, ask: &mut impl FnMut(Command)) {
         if self.is_bent() {
-            ask(Command::Nudge(super::Nudge::NONE));
+            ask(Command::Nudge(Nudge::NONE));
         }
         self.pull.end();
     }
@@ -412,7 +340,7 @@ impl Mover {
     /// Lets go of the DAW; one that runs for the line is stopped.
     fn leave(&mut self, now: GridPosition, ask: &mut impl FnMut(Command)) {
         if self.run.is_some() && self.state != MoverState::Lost {
-            self.stop(now, ask);
+            self.begin_task(TaskKind::Stop, now, Beats::default(), ask);
         } else {
             self.restore(ask);
         }
@@ -435,49 +363,23 @@ impl Mover {
 
     /// Whether the task has been done between two observations; learns how long it took.
     fn see_task_done(&mut self, before: Option<Observation>, seen: Observation, line: &Timeline) -> bool {
-        let Some(task) = self.task.filter(|task| seen.at > task.asked) else { return false };
+        let Some(task) = self.task else { return false };
         let pace = line.place(seen.at).pace.quarters_per_frame();
-        let began = seen.at.plus_f64((task.quarters - seen.quarters) / pace);
-        let took = began.frames_since(task.asked);
-        let latency = match (task.kind, seen.motion) {
-            (TaskKind::Start, Motion::Playing) => {
-                self.starts.learn(took);
-                self.jumps.guess(self.starts);
-                self.starts.frames()
-            }
-            (TaskKind::Jump(away), Motion::Playing) => {
-                if before.is_some_and(|before| !turned(before, seen, pace, away)) {
-                    return false;
-                }
-                self.jumps.learn(took);
-                self.starts.guess(self.jumps);
-                self.jumps.frames()
-            }
-            (TaskKind::Stop, Motion::Stopped) => {
-                self.stops.learn(seen.at.frames_since(task.asked));
-                self.task = None;
-                self.state = MoverState::Idle;
-                return true;
-            }
-            (TaskKind::Start | TaskKind::Jump(_), Motion::Stopped) | (TaskKind::Stop, Motion::Playing) => {
-                return false;
-            }
-        };
+        let Some(took) = task.done(before, seen, pace) else { return false };
         self.task = None;
-        self.state = MoverState::Track;
-        self.pull.begin(seen.at, latency);
+        self.latencies.learn(task.kind, took);
+        self.state = match task.kind {
+            TaskKind::Start | TaskKind::Jump(_) => MoverState::Track,
+            TaskKind::Stop => MoverState::Idle,
+        };
+        self.pull.begin(seen.at, self.latencies.jump());
         true
     }
 
     /// A host that has had its time has failed.
     fn give_up_task(&mut self, now: GridPosition) {
         let Some(task) = self.task else { return };
-        let usual = match task.kind {
-            TaskKind::Start => self.starts,
-            TaskKind::Jump(_) => self.jumps,
-            TaskKind::Stop => self.stops,
-        };
-        if now.frames_since(task.asked) < 2.0 * usual.frames() + PATIENCE {
+        if now.frames_since(task.asked) < 2.0 * self.latencies.of(task.kind) + PATIENCE {
             return;
         }
         self.task = None;
@@ -544,72 +446,44 @@ impl Mover {
         if !self.abilities.has(Ability::Tempo) || self.state == MoverState::Released {
             return;
         }
-        let (_, place) = self.ahead(line, now, self.jumps.frames());
-        let waits = self
-            .tempo
-            .told
-            .is_some_and(|(tempo, at)| tempo == place.tempo || now.frames_since(at) < TEMPO_EVERY);
-        if !waits {
+        let (_, place) = self.ahead(line, now, self.latencies.jump());
+        if self.tempo.tell(place.tempo, now) {
             ask(Command::Tempo(place.tempo));
-            self.tempo.told = Some((place.tempo, now));
-            self.pull.begin(now, self.jumps.frames());
+            self.pull.begin(now, self.latencies.jump());
         }
     }
 
     /// Sees whether the DAW has the line's tempo.
-    fn check_tempo(&mut self, reading: &Reading, line: &Timeline) {
-        if self.abilities.has(Ability::Tempo) {
-            let Some((tempo, told)) = self.tempo.told else { return };
-            if reading.start.frames_since(told) < TEMPO_WITHIN {
-                return;
-            }
-            if !differs(reading.bpm, tempo) {
-                self.tempo.failures = 0;
-                return;
-            }
-            self.tempo = TempoTask { told: None, failures: self.tempo.failures + 1 };
-            if self.tempo.failures >= TRIES {
-                self.state = MoverState::Lost;
-            }
+    fn see_tempo(&mut self, reading: &Reading, line: &Timeline) {
+        if !self.tempo.see(reading.bpm, reading.start) {
+            self.state = MoverState::Lost;
+        }
+        if self.abilities.has(Ability::Tempo) || line.revision() == 0 {
             return;
         }
         let place = line.place(reading.start.plus_f64(-self.offset.frames()));
-        match (self.state, differs(reading.bpm, place.tempo)) {
-            (MoverState::Idle | MoverState::Track | MoverState::Hold, true) if line.revision() > 0 => {
+        let has_tempo = self.tempo.shows(place.tempo).unwrap_or(true);
+        match self.state {
+            MoverState::Idle | MoverState::Track | MoverState::Hold if !has_tempo => {
                 self.state = MoverState::WrongTempo;
             }
-            (MoverState::WrongTempo, false) => {
+            MoverState::WrongTempo if has_tempo => {
                 self.state = if self.run.is_some() { MoverState::Track } else { MoverState::Idle };
                 self.course = Course::Near;
             }
-            (
-                MoverState::Idle
-                | MoverState::Moving
-                | MoverState::Track
-                | MoverState::Hold
-                | MoverState::Released
-                | MoverState::WrongTempo
-                | MoverState::Lost,
-                _,
-            ) => {}
+            MoverState::Idle
+            | MoverState::Moving
+            | MoverState::Track
+            | MoverState::Hold
+            | MoverState::Released
+            | MoverState::WrongTempo
+            | MoverState::Lost => {}
         }
     }
-}
-
-/// Whether a tempo that a DAW shows, if it shows any, is another one.
-fn differs(bpm: f64, tempo: Tempo) -> bool {
-    (bpm / tempo.bpm() - 1.0).abs() > TEMPO_SAME
 }
 
 /// Whether a place of the line is on a bar line, or has just passed it.
 fn on_bar_line(place: &Place) -> bool {
     let into = place.bar_and_beat().beats.quarters() / place.pace.quarters_per_frame();
     into < ON_BAR_LINE
-}
-
-/// Whether the transport has left its course between two observations, towards where it was to jump by `-away` frames.
-fn turned(before: Observation, seen: Observation, pace: f64, away: f64) -> bool {
-    let expected = before.quarters + seen.at.frames_since(before.at) * pace;
-    let turn = (seen.quarters - expected) / pace;
-    before.motion == Motion::Stopped || (turn + away).abs() < turn.abs().max(away.abs() / 2.0)
 }

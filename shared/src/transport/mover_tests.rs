@@ -401,7 +401,7 @@ fn whoever_sets_another_tempo_again_and_again_is_let_go() {
 fn the_rest_stops_once_and_what_was_learned_stays() {
     let mut room = Room::new(Host::new(80.0, 0.0, 64), &ALL);
     room.run(6.0);
-    let learned = room.mover.start_latency().frames();
+    let learned = room.mover.start_latency_frames();
     assert!((learned - 3_840.0).abs() < 96.0, "{learned}");
     let frame = room.frame;
     for _ in 0..3 {
@@ -409,7 +409,7 @@ fn the_rest_stops_once_and_what_was_learned_stays() {
     }
     assert_eq!(room.host.count(|command| *command == Command::Stop), 1);
     assert_eq!(room.mover.state(), MoverState::Idle);
-    assert!((room.mover.start_latency().frames() - learned).abs() < 1e-9);
+    assert!((room.mover.start_latency_frames() - learned).abs() < 1e-9);
 }
 
 #[test]

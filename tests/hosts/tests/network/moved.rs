@@ -61,6 +61,26 @@ fn a_host_that_does_nothing_of_what_it_is_asked_is_left_alone() {
 }
 
 #[test]
+fn a_moved_host_stops_once_when_the_link_is_lost_and_stays_stopped() {
+    alone("network::moved::a_moved_host_stops_once_when_the_link_is_lost_and_stays_stopped", |folder| {
+        let mut relay = Relay::start(folder, 8);
+        let leader = lead(folder, &relay);
+        let arguments = ["--transport", "reaper", "--tempo", "90"];
+        let follower = Other::keep_time(folder, &relay.invite, "follower", &arguments);
+        clock::sleep(Span::from_millis(5_000));
+        relay.kill();
+        clock::sleep(Span::from_millis(9_000));
+        leader.leave(|| clock::sleep(Span::from_millis(20)));
+        follower.leave(|| clock::sleep(Span::from_millis(20)));
+        let (leader, follower) = (Song::read(&folder.join("leader")), Song::read(&folder.join("follower")));
+        assert_eq!(follower.starts, 1, "started with the leader, and not again");
+        let alone = leader.end_seconds() - follower.end_seconds();
+        eprintln!("figure: stopped {:.1} s after the relay was gone", 9.0 - alone);
+        assert!(alone > 2.0, "it runs on without the relay");
+    });
+}
+
+#[test]
 fn a_vst3_host_with_reapers_functions_is_moved_by_its_timer() {
     alone("network::moved::a_vst3_host_with_reapers_functions_is_moved_by_its_timer", |folder| {
         let relay = Relay::start(folder, 8);
