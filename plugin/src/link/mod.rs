@@ -88,6 +88,8 @@ pub struct Link {
     ports: BTreeMap<PortId, Port>,
     pumped: LocalTime,
     musical: MusicalTime,
+    /// The instance whose host was asked to follow last.
+    moved_through: Option<PortId>,
     own_delay: OwnDelay,
     room_delay: Option<RoomDelay>,
     wishes: Wishes,
@@ -124,6 +126,7 @@ impl Link {
             ports: BTreeMap::new(),
             pumped: now,
             musical: MusicalTime::new(),
+            moved_through: None,
             own_delay: OwnDelay::new(now),
             room_delay: None,
             wishes: Wishes::default(),
@@ -150,6 +153,12 @@ impl Link {
         let mut port = self.ports.remove(&id)?;
         port.resync();
         port.guide(GuideNumber::UNTOLD, ClockGuide::default);
+        if self.moved_through == Some(id) {
+            self.moved_through = None;
+            if let Some(command) = self.musical.let_go() {
+                port.remote.send(now, command);
+            }
+        }
         self.refresh(now);
         Some(port)
     }
