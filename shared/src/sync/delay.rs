@@ -273,7 +273,7 @@ impl SyncDelay {
     /// Goes to where the measurement has come to rest, if it has.
     fn land(&mut self, sight: &Sight, wanted: f64, rests: Option<f64>, in_force: f64) -> f64 {
         let is_short = in_force < sight.least_frames;
-        let Some(lands) = rests.or(is_short.then_some(wanted)) else { return in_force };
+        let Some(lands) = rests.or_else(|| is_short.then_some(wanted)) else { return in_force };
         self.smooth = Smooth { frames: lands, slope: 0.0 };
         if (lands - in_force).abs() > DEAD_BAND_FRAMES { lands } else { in_force }
     }
