@@ -41,8 +41,6 @@ pub struct Participant {
     pub control: SocketAddr,
     /// Its data port.
     pub data: SocketAddr,
-    /// Its rounds of the clock.
-    pub trips: Trips,
     /// When it was heard last.
     pub heard: LocalTime,
 }
@@ -195,6 +193,12 @@ impl Session {
         self.places.get(&id)?.link.as_ref()?.estimate.map()
     }
 
+    /// The participant's rounds of the clock. Sorts a few hundred of them.
+    #[must_use]
+    pub fn trips(&self, id: ParticipantId) -> Option<Trips> {
+        self.places.get(&id)?.link.as_ref().map(|link| link.estimate.trips())
+    }
+
     /// A participant who is here.
     #[must_use]
     pub fn participant(&self, id: ParticipantId) -> Option<Participant> {
@@ -223,7 +227,6 @@ impl Place {
             health: link.health,
             control: link.control,
             data: link.data,
-            trips: link.estimate.trips(),
             heard: link.heard,
         })
     }

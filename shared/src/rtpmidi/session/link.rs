@@ -86,6 +86,8 @@ pub(super) struct Link {
     rounds: u32,
     unanswered: u32,
     has_answered: bool,
+    /// Anything came since the invitation.
+    has_spoken: bool,
     /// The longest time between two signs of life.
     rest: Span,
     path: Option<(SocketAddr, LocalTime)>,
@@ -132,6 +134,7 @@ impl Link {
             rounds: 0,
             unanswered: 0,
             has_answered: false,
+            has_spoken: false,
             rest: Span::ZERO,
             path: None,
         }
@@ -165,6 +168,7 @@ impl Link {
     pub(super) fn hear(&mut self, now: LocalTime) -> bool {
         self.rest = self.rest.max(now - self.heard);
         self.heard = now;
+        self.has_spoken = true;
         core::mem::replace(&mut self.health, Health::Well) == Health::Quiet
     }
 
@@ -275,7 +279,7 @@ impl Link {
     }
 
     fn gone_at(&self) -> LocalTime {
-        let is_idle = self.role == Role::Invited && self.heard == self.joined;
+        let is_idle = self.role == Role::Invited && !self.has_spoken;
         self.heard + if is_idle { IDLE_AFTER } else { GONE_AFTER }
     }
 

@@ -31,8 +31,8 @@
 //! without one uses: the name is cut to that. Every other answer is at most as long as its question. There is never more
 //! than one answer to a datagram, invitations are limited by address and in all, and those beyond are not answered.
 //!
-//! Reading order: [`policy`] who may connect, [`incoming`] being invited, [`outgoing`] inviting, [`link`] being here,
-//! [`estimate`] the clock.
+//! Reading order: `policy` who may connect, `incoming` being invited, `recognition` who that is, `outgoing` inviting,
+//! `link` and `traffic` being here, `estimate` the clock, `commands` what the application does.
 
 mod commands;
 mod estimate;
@@ -42,6 +42,7 @@ mod limit;
 mod link;
 mod outgoing;
 mod policy;
+mod recognition;
 mod traffic;
 
 use std::collections::{BTreeMap, VecDeque};

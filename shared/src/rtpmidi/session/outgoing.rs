@@ -151,9 +151,8 @@ impl Session {
         }
         match (port, core::mem::replace(&mut call.stage, Stage::Resting)) {
             (Port::Control, Stage::Control(attempt)) => {
-                let to = call.data.unwrap_or_else(|| {
-                    SocketAddr::new(from.ip(), from.port().checked_add(1).unwrap_or(from.port()))
-                });
+                let to =
+                    call.data.unwrap_or_else(|| SocketAddr::new(from.ip(), from.port().saturating_add(1)));
                 let attempt = Attempt { tries: 0, due: now, ..attempt };
                 let (theirs, told) = (greeting.ssrc, greeting.name.clone());
                 call.stage = Stage::Data { attempt, control: from, to, theirs, told };

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 
 use super::script::session;
 use crate::rtpmidi::name::Name;
-use crate::rtpmidi::session::{Event, ParticipantId, Policy, Port, Session};
+use crate::rtpmidi::session::{Event, ParticipantId, Policy, Port, Session, Trips};
 use crate::time::convert::{f64_from_i64, i64_round};
 use crate::time::{LocalTime, Span};
 
@@ -32,8 +32,15 @@ pub(super) struct Network {
     pub(super) jitter: Span,
     pub(super) loss_percent: u64,
     pub(super) is_cut: bool,
-    flying: BTreeMap<(LocalTime, u64), (Port, SocketAddr, SocketAddr, Vec<u8>)>,
+    /// By when they arrive; the second number sets those apart that arrive at once.
+    flying: BTreeMap<(LocalTime, u64), Flying>,
     random: u64,
+}
+
+struct Flying {
+    from: SocketAddr,
+    to: SocketAddr,
+    datagram: Vec<u8>,
 }
 
 impl End {
@@ -62,6 +69,11 @@ impl End {
         }
         let nanos = f64_from_i64((clock - self.origin).nanos()) / (1.0 + self.skew);
         LocalTime::from_nanos(i64_round(nanos) + 2_000)
+    }
+
+    /// The rounds with whoever is here.
+    pub(super) fn trips(&self) -> Trips {
+        self.session.trips(self.ids()[0]).unwrap()
     }
 
     /// Who is here.
@@ -133,11 +145,10 @@ impl Network {
     }
 
     fn arrive(&mut self) {
-        let Some((_, (port, from, to, datagram))) = self.flying.pop_first() else { return };
-        let is_at = |end: &&mut End| !end.is_dead && (end.control == to || end.data == to);
-        let Some(which) = self.ends.iter_mut().position(|mut end| is_at(&&mut end)) else { return };
+        let Some((_, Flying { from, to, datagram })) = self.flying.pop_first() else { return };
+        let is_at = |end: &End| !end.is_dead && (end.control == to || end.data == to);
+        let Some(which) = self.ends.iter().position(is_at) else { return };
         let end = &mut self.ends[which];
-        let _ = port;
         let port = if end.control == to { Port::Control } else { Port::Data };
         let now = end.clock(self.now);
         let _ = end.session.handle_datagram(now, port, from, &datagram);
@@ -158,7 +169,7 @@ impl Network {
                 i64::try_from(self.draw() % u64::try_from(self.jitter.nanos() + 1).unwrap()).unwrap();
             let at = self.now + self.delays[which] + Span::from_nanos(jitter);
             let order = self.draw();
-            self.flying.insert((at, order), (port, from, to, out.clone()));
+            self.flying.insert((at, order), Flying { from, to, datagram: out.clone() });
         }
         while let Some(event) = self.ends[which].session.poll_event() {
             self.ends[which].events.push((self.now, event));
