@@ -6,8 +6,8 @@ use crate::midi::message::{Channel, U7, Voice};
 
 use super::super::Chapter;
 use super::super::state::{
-    BANK_LSB, BANK_MSB, ChannelState, MODES, ParameterKey, RESET_BY_RESET, RESET_CONTROLLERS, Touched,
-    ends_notes,
+    BANK_LSB, BANK_MSB, ChannelState, MODES, PEDALS, ParameterKey, RESET_BY_RESET, RESET_CONTROLLERS,
+    Touched, ends_notes,
 };
 use super::super::wire::{Bank, ChannelJournal, PolyPressures, Pressing, PressureLog, Program, Side, Wheel};
 use super::coverage::{Stamp, Told};
@@ -219,18 +219,20 @@ impl ChannelHistory {
             self.mark(&[Chapter::Notes, Chapter::NoteExtras], Stamp::NEVER);
         }
         if number.get() == RESET_CONTROLLERS {
-            // What the reset undid is told by the reset.
+            // What the reset undid is told by the reset; but how often pedals moved, and that no parameter is chosen, is
+            // told by itself.
             for (number, _) in RESET_BY_RESET {
-                self.controllers[usize::from(number)] = Stamp::NEVER;
+                let moved = number >= PEDALS && state.controllers[usize::from(number)].is_some();
+                self.controllers[usize::from(number)] = if moved { stamp } else { Stamp::NEVER };
             }
             (self.bend, self.pressure) = (Stamp::NEVER, Stamp::NEVER);
             self.poly_pressures = [Stamp::NEVER; 128];
-            self.selection = Stamp::NEVER;
-            self.reset = stamp;
+            (self.selection, self.reset) = (stamp, stamp);
             for (key, history) in &mut self.parameters {
                 history.steps_before_reset = state.parameters.get(key).map_or(0, |parameter| parameter.steps);
             }
             self.mark(&[Chapter::Wheel, Chapter::Pressure, Chapter::PolyPressure], Stamp::NEVER);
+            self.mark(&[Chapter::Parameters], stamp);
         }
         debug_assert!(number.get() < MODES || self.reset <= stamp, "stamps only grow");
         self.controllers[number.index()] = stamp;

@@ -11,7 +11,13 @@ use super::player::Player;
 const STEPS_MAX: i32 = 1_024;
 
 impl Player<'_> {
-    pub(super) fn repair_parameters(&mut self, channel: Channel, parameters: &ParameterLogs) {
+    /// `halves` are said afterwards: chapter M has no words for a low half that came alone.
+    pub(super) fn repair_parameters(
+        &mut self,
+        channel: Channel,
+        parameters: &ParameterLogs,
+        halves: &[(U7, U7)],
+    ) {
         for log in parameters.logs.iter().filter(|log| log.values) {
             self.repair_parameter(channel, log);
         }
@@ -19,7 +25,11 @@ impl Player<'_> {
             (Transaction::Open, Some(log)) => self.choose(channel, key(log)),
             (Transaction::Open, None) => {}
             (Transaction::Closed, _) => {
-                if self.channel(channel).selection.is_some() {
+                let low_half = |selection: Selection| {
+                    let half = selection.lsb.filter(|_| selection.msb.is_none());
+                    half.is_some_and(|lsb| halves.contains(&(numbers(selection.family).1, lsb)))
+                };
+                if self.channel(channel).selection.is_some_and(|selection| !low_half(selection)) {
                     self.choose_none(channel, Chapter::Parameters);
                 }
             }
@@ -40,41 +50,55 @@ impl Player<'_> {
     pub(super) fn choose_none(&mut self, channel: Channel, chapter: Chapter) {
         let (high, low) = numbers(Family::Registered);
         self.control(chapter, channel, high, U7::MAX);
-        self.control(chapter, channel, low, U7::MAX);
+        // With a low half of 127 the high one was enough, and another would begin anew.
+        if self.channel(channel).selection.is_some() {
+            self.control(chapter, channel, low, U7::MAX);
+        }
     }
 
     fn choose(&mut self, channel: Channel, key: ParameterKey) {
         if self.channel(channel).selection.and_then(Selection::key) != Some(key) {
             let (high, low) = numbers(key.family);
-            self.control(Chapter::Parameters, channel, high, key.msb);
-            self.control(Chapter::Parameters, channel, low, key.lsb);
+            let halves = [(high, key.msb), (low, key.lsb)];
+            // A high half of 127 on a low one of 127 would choose none: then the low half goes first.
+            let none = key.msb == U7::MAX
+                && self
+                    .channel(channel)
+                    .selection
+                    .is_some_and(|now| now.family == key.family && now.lsb == Some(U7::MAX));
+            for (number, value) in if none { [halves[1], halves[0]] } else { halves } {
+                self.control(Chapter::Parameters, channel, number, value);
+            }
         }
     }
 
     fn repair_parameter(&mut self, channel: Channel, log: &ParameterLog) {
         let key = key(log);
-        let target = Parameter {
-            msb: log.entry_msb.map(|entry| entry.value),
-            lsb: log.entry_lsb.map(|entry| entry.value),
-            steps: log.all_steps.map_or(0, |(_, button)| button.steps()),
-        };
         let now = self.channel(channel).parameters.get(&key).copied().unwrap_or_default();
-        if now == target || target == Parameter::default() {
+        let (msb, lsb) = (log.entry_msb.map(|entry| entry.value), log.entry_lsb.map(|entry| entry.value));
+        let steps = log.all_steps.map(|(_, button)| button.steps());
+        // A log that tells nothing of a value leaves it.
+        let target = Parameter {
+            msb: if (msb, lsb) == (None, None) { now.msb } else { msb },
+            lsb: if (msb, lsb) == (None, None) { now.lsb } else { lsb },
+            steps: steps.unwrap_or(if (msb, lsb) == (None, None) { now.steps } else { 0 }),
+        };
+        if now == target {
             return;
         }
         self.choose(channel, key);
+        // The high half forgets the low one and the steps, the low one the steps alone; steps too many are forgotten
+        // when that is shorter than to undo them.
+        let anew = now.steps != target.steps && target.steps.abs() < (target.steps - now.steps).abs();
         let mut steps = now.steps;
-        // The high half forgets the low one and the steps, the low one the steps alone.
-        let begin_again = now.msb != target.msb || (target.lsb.is_none() && now.lsb.is_some());
-        if let Some(msb) =
-            target.msb.filter(|_| begin_again || (target.lsb.is_none() && needs_reset(now, target)))
-        {
+        let high = now.msb != target.msb || (target.lsb.is_none() && (now.lsb.is_some() || anew));
+        if let Some(msb) = target.msb.filter(|_| high) {
             self.control(Chapter::Parameters, channel, DATA_MSB, msb);
             steps = 0;
         }
-        let lsb = self.channel(channel).parameters.get(&key).and_then(|parameter| parameter.lsb);
-        if let Some(value) = target.lsb.filter(|value| lsb != Some(*value) || needs_reset(now, target)) {
-            self.control(Chapter::Parameters, channel, DATA_LSB, value);
+        let low = high || now.lsb != target.lsb || anew;
+        if let Some(lsb) = target.lsb.filter(|_| low) {
+            self.control(Chapter::Parameters, channel, DATA_LSB, lsb);
             steps = 0;
         }
         let missing = i32::from(target.steps) - i32::from(steps);
@@ -83,11 +107,6 @@ impl Player<'_> {
             self.control(Chapter::Parameters, channel, number, U7::ZERO);
         }
     }
-}
-
-/// Whether steps are more easily forgotten than undone.
-fn needs_reset(now: Parameter, target: Parameter) -> bool {
-    target.steps.abs() < (target.steps - now.steps).abs()
 }
 
 fn key(log: &ParameterLog) -> ParameterKey {
