@@ -1,6 +1,7 @@
 //! The recovery journal (RFC 6295, section 5 and appendices A and B), in both directions.
 
 mod draw;
+pub mod figures;
 mod history;
 mod recovery;
 pub mod state;

@@ -21,7 +21,7 @@ impl Player<'_> {
             halves = self.repair_controllers(channel, controllers, meaning);
         }
         if let Some(parameters) = &journal.parameters {
-            self.repair_parameters(channel, parameters);
+            self.repair_parameters(channel, parameters, &halves);
         }
         for (number, value) in halves {
             self.repair_half(channel, number, value);

@@ -70,7 +70,7 @@ impl Player<'_> {
         let family = if number.get() < 100 { Family::NonRegistered } else { Family::Registered };
         let low = number.get().is_multiple_of(2);
         let said = match self.channel(channel).selection {
-            None => value == U7::MAX,
+            None => false,
             Some(Selection { family: chosen, msb, lsb }) => {
                 chosen == family && (if low { lsb } else { msb }) == Some(value)
             }

@@ -39,43 +39,53 @@ impl Player<'_> {
     fn repair_released(&mut self, channel: Channel, note: U7, known: Known) {
         let target = known.count.unwrap_or(0);
         let state = self.channel(channel).notes[note.index()];
+        let chapter = teller(known.count);
         let release = known.release.unwrap_or(U7::MIDDLE);
         if state.count > target {
-            self.release(channel, note, state.count - target, release);
+            self.release(chapter, channel, note, state.count - target, release);
         } else if self.strikes == Strikes::Played && (state.count < target || state.velocity != U7::ZERO) {
             // As many strikes and one more, for the release.
-            self.strike(channel, note, target - state.count + 1, SOFTEST);
-            self.release(channel, note, 1, release);
+            self.strike(chapter, channel, note, target - state.count + 1, SOFTEST);
+            self.release(chapter, channel, note, 1, release);
         }
     }
 
     /// The latest command was a strike. Without a count there is at least one: not every sender counts.
     fn repair_struck(&mut self, channel: Channel, log: NoteLog, count: Option<u8>) {
         let state = self.channel(channel).notes[log.note.index()];
+        let chapter = teller(count);
         let target = count.unwrap_or_else(|| state.count.max(1)).max(1);
         let fresh = log.rendering == Rendering::Play && self.strikes == Strikes::Played;
         if (state.count, state.velocity) == (target, log.velocity) {
             return;
         }
         if !fresh {
-            self.release(channel, log.note, state.count.saturating_sub(target), U7::MIDDLE);
+            self.release(chapter, channel, log.note, state.count.saturating_sub(target), U7::MIDDLE);
             return;
         }
         // One less than there should be, and the latest strike.
-        self.release(channel, log.note, (state.count + 1).saturating_sub(target), U7::MIDDLE);
+        self.release(chapter, channel, log.note, (state.count + 1).saturating_sub(target), U7::MIDDLE);
         let missing = target.saturating_sub(state.count).max(1);
-        self.strike(channel, log.note, missing, log.velocity);
+        self.strike(chapter, channel, log.note, missing, log.velocity);
     }
 
-    fn release(&mut self, channel: Channel, note: U7, times: u8, velocity: U7) {
+    fn release(&mut self, chapter: Chapter, channel: Channel, note: U7, times: u8, velocity: U7) {
         for _ in 0..times {
-            self.voice(Chapter::Notes, channel, Voice::NoteOff { note, velocity });
+            self.voice(chapter, channel, Voice::NoteOff { note, velocity });
         }
     }
 
-    fn strike(&mut self, channel: Channel, note: U7, times: u8, velocity: U7) {
+    fn strike(&mut self, chapter: Chapter, channel: Channel, note: U7, times: u8, velocity: U7) {
         for _ in 0..times {
-            self.voice(Chapter::Notes, channel, Voice::NoteOn { note, velocity });
+            self.voice(chapter, channel, Voice::NoteOn { note, velocity });
         }
+    }
+}
+
+/// The chapter that told how often a key is down.
+const fn teller(count: Option<u8>) -> Chapter {
+    match count {
+        Some(_) => Chapter::NoteExtras,
+        None => Chapter::Notes,
     }
 }

@@ -11,7 +11,13 @@ use super::player::Player;
 const STEPS_MAX: i32 = 1_024;
 
 impl Player<'_> {
-    pub(super) fn repair_parameters(&mut self, channel: Channel, parameters: &ParameterLogs) {
+    /// `halves` are said afterwards: chapter M has no words for a low half that came alone.
+    pub(super) fn repair_parameters(
+        &mut self,
+        channel: Channel,
+        parameters: &ParameterLogs,
+        halves: &[(U7, U7)],
+    ) {
         for log in parameters.logs.iter().filter(|log| log.values) {
             self.repair_parameter(channel, log);
         }
@@ -19,7 +25,11 @@ impl Player<'_> {
             (Transaction::Open, Some(log)) => self.choose(channel, key(log)),
             (Transaction::Open, None) => {}
             (Transaction::Closed, _) => {
-                if self.channel(channel).selection.is_some() {
+                let low_half = |selection: Selection| {
+                    let half = selection.lsb.filter(|_| selection.msb.is_none());
+                    half.is_some_and(|lsb| halves.contains(&(numbers(selection.family).1, lsb)))
+                };
+                if self.channel(channel).selection.is_some_and(|selection| !low_half(selection)) {
                     self.choose_none(channel, Chapter::Parameters);
                 }
             }
@@ -40,7 +50,10 @@ impl Player<'_> {
     pub(super) fn choose_none(&mut self, channel: Channel, chapter: Chapter) {
         let (high, low) = numbers(Family::Registered);
         self.control(chapter, channel, high, U7::MAX);
-        self.control(chapter, channel, low, U7::MAX);
+        // With a low half of 127 the high one was enough, and another would begin anew.
+        if self.channel(channel).selection.is_some() {
+            self.control(chapter, channel, low, U7::MAX);
+        }
     }
 
     fn choose(&mut self, channel: Channel, key: ParameterKey) {
