@@ -11,6 +11,7 @@ pub mod logs;
 pub mod media;
 pub mod pace;
 pub mod priority;
+pub mod sequencer;
 pub mod signals;
 pub mod state;
 pub mod stats;
