@@ -369,6 +369,46 @@ fn forged_announcements_and_broken_events_are_counted_and_nothing_else() {
     });
 }
 
+#[test]
+fn another_name_is_noticed_though_no_kernel_may_announce_it() {
+    with_sequencer(|| {
+        let mut side = Side::open();
+        let other = Seq::open(None, None, true).expect("a client");
+        let capability = PortCap::READ | PortCap::SUBS_READ;
+        other.create_simple_port(c"out", capability, PortType::APPLICATION).expect("a port");
+        let first = format!("Client-{}:out", other.client_id().expect("a number"));
+        let address = side.port_called(&first);
+        other.set_client_name(c"Keys").expect("a name");
+        assert_eq!(side.port_called("Keys:out"), address);
+    });
+}
+
+#[test]
+fn a_relay_that_does_not_read_learns_that_it_missed_something() {
+    with_sequencer(|| {
+        let (one, port, mut other) = pair();
+        let note = Message::from_short(&[0x90, 1, 2]).expect("a note");
+        // Nothing is lost on the way there, so that what is missing at the end was lost at the end.
+        let count = 12_000;
+        for sent in 1..=count {
+            while one.sequencer.send(port, clock::now(), &note).is_err() {
+                std::thread::yield_now();
+            }
+            if sent % 100 == 0 {
+                tallied(&other, |tally| tally.received + tally.unread >= sent);
+            }
+        }
+        let tally = tallied(&other, |tally| tally.received + tally.unread >= count);
+        assert_eq!(tally.received + tally.unread, count, "{tally:?}");
+        assert!(tally.unread > 3_000, "{tally:?}");
+        other.wait("overrun", |event| (*event == Event::Overrun).then_some(()));
+        // From then on it hears again.
+        one.sequencer.send(port, clock::now(), &note).expect("room");
+        assert_eq!(other.receive(1)[0].1, note);
+        println!("{tally:?}");
+    });
+}
+
 /// The tally, once it is as `wanted`: the thread writes it down a moment after it told of an event.
 fn tallied(side: &Side, wanted: impl Fn(&Tally) -> bool) -> Tally {
     let until = clock::now() + WITHIN;
