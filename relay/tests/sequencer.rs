@@ -370,6 +370,20 @@ fn forged_announcements_and_broken_events_are_counted_and_nothing_else() {
 }
 
 #[test]
+fn what_leaves_soon_leaves_before_the_ports_close() {
+    with_sequencer(|| {
+        let (one, port, mut other) = pair();
+        let release = Message::from_short(&[0x80, 60, 64]).expect("a note");
+        for later in [0, 1, 40] {
+            one.sequencer.send(port, clock::now() + Span::from_millis(later), &release).expect("room");
+        }
+        drop(one);
+        let released = other.receive(3);
+        assert!(released.iter().all(|(_, message)| *message == release));
+    });
+}
+
+#[test]
 fn another_name_is_noticed_though_no_kernel_may_announce_it() {
     with_sequencer(|| {
         let mut side = Side::open();

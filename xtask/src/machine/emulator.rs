@@ -116,7 +116,8 @@ struct Run(PathBuf);
 
 impl Run {
     fn begin() -> Result<Self> {
-        let folder = target().join("machine").join(format!("run-{}", std::process::id()));
+        let folder =
+            std::path::absolute(target().join("machine"))?.join(format!("run-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         Ok(Self(folder))
     }

@@ -111,7 +111,7 @@ impl Machine {
             bail!("the virtual machine is made of Debian's packages, and this system has no apt-get");
         }
         ensure(&[Need::Machine])?;
-        let folder = target().join("machine");
+        let folder = std::path::absolute(target().join("machine"))?;
         std::fs::create_dir_all(&folder)?;
         let programs = packages::prepare(&folder).context("the virtual machine's programs")?;
         let kernel = kernel::prepare(&folder, kernel, &programs).context("the virtual machine's kernel")?;

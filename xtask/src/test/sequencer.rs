@@ -66,10 +66,33 @@ fn test_program(package: &str, name: &str) -> Result<PathBuf> {
     let mut build =
         cargo(["test", "--no-run", "--message-format=json-render-diagnostics", "--package", package]);
     let built = capture(build.args(["--test", name]))?;
-    let told = built.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let executable = |told: Value| Some(PathBuf::from(told.get("executable")?.as_str()?));
-    told.into_iter()
-        .filter_map(executable)
-        .next_back()
-        .with_context(|| format!("cargo built no test {name:?} of {package}"))
+    built
+        .lines()
+        .find_map(|line| executable(line, name))
+        .with_context(|| format!("cargo built no test {name:?}"))
+}
+
+/// The program of the test called `name`, if this line of cargo's output tells of it: it tells of others too.
+fn executable(line: &str, name: &str) -> Option<PathBuf> {
+    let told: Value = serde_json::from_str(line).ok()?;
+    let target = told.get("target")?;
+    let is_it =
+        target.get("name")? == name && target.get("kind")?.as_array()?.iter().any(|kind| kind == "test");
+    is_it.then(|| told.get("executable")?.as_str().map(PathBuf::from))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_test_is_told_from_the_program_it_tests() {
+        let line = |kind: &str, name: &str| {
+            format!(r#"{{"target":{{"kind":["{kind}"],"name":"{name}"}},"executable":"/target/{kind}"}}"#)
+        };
+        assert_eq!(executable(&line("bin", "one"), "one"), None);
+        assert_eq!(executable(&line("test", "other"), "one"), None);
+        assert_eq!(executable(&line("test", "one"), "one"), Some(PathBuf::from("/target/test")));
+        assert_eq!(executable("   Compiling one", "one"), None);
+    }
 }

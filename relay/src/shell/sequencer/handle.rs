@@ -20,7 +20,10 @@ const COMMANDS_MAX: usize = 8_192;
 /// Events that may wait for their reader.
 const EVENTS_MAX: usize = 8_192;
 
-/// The way to ALSA's sequencer. Our ports close when it is dropped.
+/// The way to ALSA's sequencer. Our ports close when it is dropped, which waits for what leaves within [`AHEAD`] and
+/// forgets the rest.
+///
+/// [`AHEAD`]: super::AHEAD
 #[derive(Debug)]
 pub struct Sequencer {
     /// None once it is closing: the thread ends when there is no sender any more.

@@ -145,7 +145,10 @@ impl Worker {
             match self.wires.commands.try_recv() {
                 Ok(command) => self.obey(command),
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Disconnected) => {
+                    self.finish();
+                    return false;
+                }
             }
         }
         self.send_due();
@@ -154,6 +157,12 @@ impl Worker {
         self.give_backlog();
         *self.wires.tally.lock().unwrap_or_else(PoisonError::into_inner) = self.tally;
         has_more || self.wait()
+    }
+
+    /// Hands over what is due soon and waits until it has left: at most [`AHEAD`] and a tick.
+    fn finish(&mut self) {
+        self.send_due();
+        let _ = self.sequencer.sync_output_queue();
     }
 
     /// Waits for input, a command, or the next time that something is to be done; false if that is impossible.
