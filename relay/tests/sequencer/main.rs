@@ -2,127 +2,21 @@
 //! so and pass; `cargo xtask test --only sequencer` runs them in a virtual machine that has one.
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod programs;
+mod side;
+
+use std::process::Command;
 
 use alsa::seq::{Addr, EvNote, EventType, PortCap, PortType, Seq};
-use lockstep_relay::bridge::patch::{self, Address, Connection, Patch, Rules};
+use lockstep_relay::bridge::patch::Connection;
 use lockstep_relay::shell::clock;
-use lockstep_relay::shell::sequencer::{Event, PortId, Sequencer, Tally};
+use lockstep_relay::shell::sequencer::Event;
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::midi::message::{Exclusive, Message};
 use lockstep_shared::time::{LocalTime, Span};
 
-/// Nothing here takes longer, even in an emulated machine.
-const WITHIN: Span = Span::from_millis(10_000);
-
-/// One sequencer under test and what it told.
-struct Side {
-    sequencer: Sequencer,
-    events: Receiver<Event>,
-    patch: Patch,
-}
-
-/// Runs `test` alone, if there is a sequencer.
-#[expect(clippy::print_stdout, reason = "a test that cannot run says why")]
-fn with_sequencer(test: impl FnOnce()) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone: MutexGuard<'_, ()> = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    match Sequencer::open() {
-        Ok(_) => test(),
-        Err(unavailable) => println!("not tried: {unavailable}"),
-    }
-}
-
-impl Side {
-    fn open() -> Self {
-        Self::with_rules("")
-    }
-
-    fn with_rules(rules: &str) -> Self {
-        let (sequencer, events) = Sequencer::open().expect("a sequencer");
-        Self { sequencer, events, patch: Patch::new(Rules::parse(rules).expect("rules")) }
-    }
-
-    /// The next event; the patch has been told of it, and obeyed.
-    fn next(&mut self, until: LocalTime) -> Option<Event> {
-        let event = self.events.recv_timeout(clock::now().duration_until(until)).ok()?;
-        match &event {
-            Event::Appeared { address, port } => self.patch.appeared(*address, port.clone()),
-            Event::Vanished { address } => self.patch.vanished(*address),
-            Event::Subscribed(connection) => self.patch.subscribed(*connection),
-            Event::Unsubscribed(connection) => self.patch.unsubscribed(*connection),
-            Event::Made(connection) => self.patch.made(*connection),
-            Event::Refused(connection) => self.patch.refused(*connection),
-            Event::Received { .. } | Event::Overrun | Event::Opened { .. } | Event::Failed { .. } => {}
-        }
-        while let Some(command) = self.patch.poll_command() {
-            self.sequencer.patch(command).expect("room");
-        }
-        Some(event)
-    }
-
-    /// Waits until `wanted` finds what it wants.
-    fn wait<T>(&mut self, what: &str, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
-        let until = clock::now() + WITHIN;
-        let mut told = Vec::new();
-        while let Some(event) = self.next(until) {
-            if let Some(found) = wanted(&event) {
-                return found;
-            }
-            told.push(event);
-        }
-        panic!("no {what}; told: {told:?}");
-    }
-
-    fn open_port(&mut self, name: &str) -> (PortId, Address) {
-        let port = self.sequencer.open_port(name).expect("room");
-        self.wait("port", |event| {
-            let Event::Opened { port: opened, address } = event else { return None };
-            (*opened == port).then_some((port, *address))
-        })
-    }
-
-    /// The next `count` messages, with the times they were read.
-    fn receive(&mut self, count: usize) -> Vec<(LocalTime, Message)> {
-        let mut received = Vec::new();
-        while received.len() < count {
-            received.push(self.wait("message", |event| {
-                let Event::Received { at, message, .. } = event else { return None };
-                Some((*at, message.clone()))
-            }));
-        }
-        received
-    }
-
-    fn connect(&mut self, from: Address, to: Address) {
-        let connection = Connection { from, to };
-        self.sequencer.patch(patch::Command::Connect(connection)).expect("room");
-        self.wait("connection", |event| (*event == Event::Made(connection)).then_some(()));
-    }
-
-    fn port_called(&mut self, name: &str) -> Address {
-        let known =
-            self.patch.ports().iter().find(|(_, port)| port.name == name).map(|(address, _)| *address);
-        known.unwrap_or_else(|| {
-            self.wait(name, |event| {
-                let Event::Appeared { address, port } = event else { return None };
-                (port.name == name).then_some(*address)
-            })
-        })
-    }
-}
-
-/// Two sequencers, one port each, connected from the first to the second.
-fn pair() -> (Side, PortId, Side) {
-    let (mut one, mut other) = (Side::open(), Side::open());
-    let (port, from) = one.open_port("from");
-    let (_, to) = other.open_port("to");
-    one.connect(from, to);
-    (one, port, other)
-}
+use programs::{Listener, SONG, aconnect, song};
+use side::{Side, pair, tallied, with_sequencer};
 
 fn exclusive(length: usize, seed: usize) -> Message {
     let content: Vec<u8> =
@@ -421,81 +315,4 @@ fn a_relay_that_does_not_read_learns_that_it_missed_something() {
         assert_eq!(other.receive(1)[0].1, note);
         println!("{tally:?}");
     });
-}
-
-/// The tally, once it is as `wanted`: the thread writes it down a moment after it told of an event.
-fn tallied(side: &Side, wanted: impl Fn(&Tally) -> bool) -> Tally {
-    let until = clock::now() + WITHIN;
-    loop {
-        let tally = side.sequencer.tally();
-        if wanted(&tally) || clock::now() > until {
-            return tally;
-        }
-        std::thread::yield_now();
-    }
-}
-
-/// `aseqdump`, on a port of its own.
-struct Listener {
-    process: Child,
-    lines: Receiver<String>,
-}
-
-impl Listener {
-    fn start() -> Self {
-        let mut process = Command::new("aseqdump").stdout(Stdio::piped()).spawn().expect("aseqdump");
-        let output = process.stdout.take().expect("its output");
-        let (sender, lines) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
-        });
-        Self { process, lines }
-    }
-
-    /// The lines about messages, up to one with an exclusive message's end.
-    fn heard_until_end_of_exclusive(&mut self) -> Vec<String> {
-        let until = clock::now() + WITHIN;
-        let mut heard = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(clock::now().duration_until(until)) {
-            let is_end = line.trim_end().ends_with("F7");
-            let is_message = line.trim_start().starts_with(|letter: char| letter.is_ascii_digit());
-            if is_message && !line.contains("Port subscribed") {
-                heard.push(line);
-            }
-            if is_end {
-                break;
-            }
-        }
-        heard
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn aconnect(arguments: &[&str]) {
-    let output = Command::new("aconnect").args(arguments).output().expect("aconnect");
-    let _ = std::io::stderr().write_all(&output.stderr);
-    assert!(output.status.success());
-}
-
-/// What `aplaymidi` plays.
-const SONG: [&[u8]; 6] =
-    [&[0x90, 60, 100], &[0xC0, 5], &[0x80, 60, 64], &[0xB0, 7, 99], &[0xE0, 0, 32], &[0x93, 1, 2]];
-
-/// A standard MIDI file of one track with the song, 10 ms between its events.
-fn song() -> Vec<u8> {
-    let mut track = vec![];
-    for bytes in SONG {
-        track.push(10);
-        track.extend_from_slice(bytes);
-    }
-    track.extend_from_slice(&[0, 0xFF, 0x2F, 0]);
-    let length = u32::try_from(track.len()).expect("short").to_be_bytes();
-    let header = [0, 0, 0, 6, 0, 0, 0, 1, 1, 0xF4];
-    [&b"MThd"[..], &header, b"MTrk", &length, &track].concat()
 }
