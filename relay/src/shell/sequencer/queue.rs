@@ -2,7 +2,9 @@
 //!
 //! The queue counts nominal ticks of a kernel timer and adds what has passed since the last one. When an interrupt comes
 //! late, what it brought is counted short until the next one; the queue therefore reads too little at times, never too
-//! much. The smallest difference of several readings is the true one: events leave at the ticks themselves.
+//! much. Our own clock is read after it, so that whatever comes between the two makes the difference larger as well. The
+//! smallest difference of several readings is therefore the true one, and it stands still: within 40 us over 10 s on an
+//! emulated machine whose host was busy, where the single readings were up to 2 ms off.
 
 use lockstep_shared::time::{LocalTime, Span};
 
@@ -27,7 +29,7 @@ impl QueueClock {
         self.present.is_none() || now - self.read_at > READ_EVERY
     }
 
-    /// At `now` the queue read `queue`.
+    /// The queue read `queue`, and right after it was `now`.
     pub(super) fn note(&mut self, now: LocalTime, queue: Span) {
         let difference = (now - LocalTime::ZERO) - queue;
         if now >= self.window_end {

@@ -273,14 +273,11 @@ impl Worker {
         }
     }
 
-    fn read_clock(sequencer: &Seq, queue: i32, clock: &mut QueueClock) {
+    fn read_clock(sequencer: &Seq, queue: i32, readings: &mut QueueClock) {
         for _ in 0..CLOCK_READINGS {
-            let before = clock::now();
             let Ok(status) = sequencer.get_queue_status(queue) else { return };
-            let after = clock::now();
-            let read = i64::try_from(status.get_real_time().as_nanos()).unwrap_or(i64::MAX);
-            // It was read between the two.
-            clock.note(before + Span::from_nanos((after - before).nanos() / 2), Span::from_nanos(read));
+            let nanos = i64::try_from(status.get_real_time().as_nanos()).unwrap_or(i64::MAX);
+            readings.note(clock::now(), Span::from_nanos(nanos));
         }
     }
 
