@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Reading order: [`Hub`] takes messages in and passes them on, and knows what each source holds; [`Bridge`] puts it
-//! together with the RTP-MIDI session and the clocks; [`Gateway`] is MIDI by multicast.
+//! together with the RTP-MIDI session and the clocks; [`Gateway`] is MIDI by multicast; [`patch`] is the wiring of
+//! the sequencer on this machine: rules say which ports belong together.
 
 #[expect(clippy::module_inception, reason = "the value is named as its folder is")]
 mod bridge;
@@ -14,6 +15,7 @@ mod clock;
 mod hub;
 mod lead;
 mod multicast;
+pub mod patch;
 mod peer;
 mod status;
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod media;
 pub mod midi;
 pub mod pace;
 pub mod priority;
+pub mod sequencer;
 pub mod signals;
 pub mod state;
 pub mod stats;
