@@ -321,3 +321,31 @@ fn state_and_song_position_survive_loss_without_feedback() {
 fn state_and_song_position_survive_loss_with_feedback_of_zero() {
     play(4, Reports::Zero, Checkpoint::ClosedLoop);
 }
+
+#[test]
+fn a_dump_of_sixty_kilobytes_passes_while_notes_are_played() {
+    let mut world = World::new(5, Reports::Right, Checkpoint::ClosedLoop);
+    let content: Vec<u8> = (0..60_000_u32).map(|n| (n % 127).to_le_bytes()[0]).collect();
+    let dump = Message::Exclusive(Exclusive::new(&content).unwrap());
+    world.say(&dump);
+    let (mut dumps, mut slowest) = (0, 0);
+    for step in 0..300_u32 {
+        let note = U7::low_bits((step % 100).to_le_bytes()[0]);
+        let now = world.now();
+        world.say(&Message::Voice(Channel::default(), Voice::NoteOn { note, velocity: U7::MAX }));
+        world.millis += 1;
+        let mut packet = Vec::new();
+        while world.sender.poll_transmit(world.now(), &mut packet) {
+            world.receiver.handle_packet(world.now(), &packet, None).unwrap();
+        }
+        while let Some(played) = world.receiver.poll_event(world.now()) {
+            dumps += u32::from(played.message == dump);
+            if played.message == Message::Voice(Channel::default(), Voice::NoteOn { note, velocity: U7::MAX })
+            {
+                slowest = slowest.max((world.now() - now).nanos());
+            }
+        }
+    }
+    assert_eq!((dumps, world.receiver.counters().truncated), (1, 0));
+    assert!(slowest <= 3_000_000, "{slowest}");
+}
