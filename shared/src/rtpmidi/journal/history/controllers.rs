@@ -32,7 +32,7 @@ impl ChannelHistory {
             let value = half
                 .filter(|(low, _)| *low == number)
                 .map(|(_, value)| value)
-                .or(state.controller(number))
+                .or_else(|| state.controller(number))
                 .unwrap_or_default();
             let freshness = view.freshness(stamp);
             let mut push = |tool| logs.push(ControllerLog { freshness, number, tool });
@@ -78,7 +78,7 @@ impl ChannelHistory {
         let told = if said.len() > PARAMETER_LOGS_MAX { Told::Partly } else { Told::Whole };
         said.drain(..said.len().saturating_sub(PARAMETER_LOGS_MAX));
         let keys = said.into_iter().map(|(_, key)| key).chain(open);
-        let logs: Vec<_> = keys.map(|key| self.parameter(key, state, view)).collect();
+        let logs: Vec<_> = keys.map(|key| self.parameter(key, first, state, view)).collect();
         let transaction = match state.selection {
             Some(Selection { msb: Some(_), lsb: Some(_), .. }) => Transaction::Open,
             Some(Selection { family, msb: Some(msb), lsb: None }) => Transaction::Pending(family, msb),
@@ -105,7 +105,13 @@ impl ChannelHistory {
         key.and_then(|key| self.parameters.get(&key)).copied().unwrap_or_default()
     }
 
-    fn parameter(&self, key: ParameterKey, state: &ChannelState, view: &View<'_>) -> ParameterLog {
+    fn parameter(
+        &self,
+        key: ParameterKey,
+        first: u64,
+        state: &ChannelState,
+        view: &View<'_>,
+    ) -> ParameterLog {
         let history = self.entered(Some(key));
         let value = state.parameters.get(&key).copied().unwrap_or_default();
         let side = |stamp: Stamp| if stamp < self.reset { Side::Before } else { Side::Since };
@@ -127,7 +133,8 @@ impl ChannelHistory {
             values: true,
             entry_msb: entry(value.msb, history.msb),
             entry_lsb: entry(value.lsb, history.lsb),
-            all_steps: (value.steps != 0).then(|| (side(history.steps), Button::new(value.steps))),
+            all_steps: (value.steps != 0 || history.steps.since(first))
+                .then(|| (side(history.steps), Button::new(value.steps))),
             steps_since_reset: (before != 0 && value.steps != 0).then(|| Button::new(value.steps - before)),
             count: None,
         }

@@ -42,6 +42,15 @@ struct Said {
 const EXCLUSIVE_BYTES_MAX: usize = 512;
 /// Exclusive messages that are kept for telling.
 const EXCLUSIVES_MAX: usize = 16;
+/// Packets after which an exclusive message has been told often enough when there is no room for all.
+const EXCLUSIVE_PACKETS: u64 = 24;
+
+impl Said {
+    /// The size of its log.
+    fn bytes(&self) -> usize {
+        2 + self.exclusive.as_ref().map_or(0, |exclusive| exclusive.content().len())
+    }
+}
 
 impl SystemHistory {
     pub(super) fn record(
@@ -60,16 +69,14 @@ impl SystemHistory {
             TouchedSystem::Sequencer => self.sequencer = stamp,
             TouchedSystem::TimeCode => self.time_code = stamp,
             TouchedSystem::Exclusive => {
-                let exclusive = match message {
-                    Message::Exclusive(exclusive) => Some(exclusive.clone()),
-                    _ => None,
-                };
+                let Message::Exclusive(exclusive) = message else { return };
+                let told = exclusive.content().len() <= EXCLUSIVE_BYTES_MAX;
                 if self.exclusives.len() == EXCLUSIVES_MAX {
                     self.exclusives.pop_front();
                 }
                 self.exclusives.push_back(Said {
                     stamp,
-                    exclusive: exclusive.filter(|exclusive| exclusive.content().len() <= EXCLUSIVE_BYTES_MAX),
+                    exclusive: told.then(|| exclusive.clone()),
                     count: state.exclusives,
                     coverage: Coverage::default(),
                     told: Told::Partly,
@@ -171,12 +178,19 @@ impl SystemHistory {
         self.exclusives.retain(|said| said.stamp.since(packet));
     }
 
+    /// The oldest first. When there is no room for all, those go that were told in many packets.
     fn exclusives_chapter(&mut self, view: &View<'_>, room: usize) -> Option<Exclusives> {
+        let enough = view.sequence.saturating_sub(EXCLUSIVE_PACKETS);
+        while self.exclusives.iter().map(Said::bytes).sum::<usize>() > room
+            && self.exclusives.front().is_some_and(|oldest| !oldest.stamp.since(enough))
+        {
+            self.exclusives.pop_front();
+        }
         let mut logs = Vec::new();
         let mut bytes = 0;
         for said in &mut self.exclusives {
             let content = said.exclusive.as_ref().map_or(&[][..], Exclusive::content);
-            let needed = 2 + content.len();
+            let needed = said.bytes();
             said.told = if bytes + needed <= room { Told::Whole } else { Told::Partly };
             if said.told == Told::Partly {
                 continue;

@@ -59,35 +59,46 @@ impl Player<'_> {
     fn choose(&mut self, channel: Channel, key: ParameterKey) {
         if self.channel(channel).selection.and_then(Selection::key) != Some(key) {
             let (high, low) = numbers(key.family);
-            self.control(Chapter::Parameters, channel, high, key.msb);
-            self.control(Chapter::Parameters, channel, low, key.lsb);
+            let halves = [(high, key.msb), (low, key.lsb)];
+            // A high half of 127 on a low one of 127 would choose none: then the low half goes first.
+            let none = key.msb == U7::MAX
+                && self
+                    .channel(channel)
+                    .selection
+                    .is_some_and(|now| now.family == key.family && now.lsb == Some(U7::MAX));
+            for (number, value) in if none { [halves[1], halves[0]] } else { halves } {
+                self.control(Chapter::Parameters, channel, number, value);
+            }
         }
     }
 
     fn repair_parameter(&mut self, channel: Channel, log: &ParameterLog) {
         let key = key(log);
-        let target = Parameter {
-            msb: log.entry_msb.map(|entry| entry.value),
-            lsb: log.entry_lsb.map(|entry| entry.value),
-            steps: log.all_steps.map_or(0, |(_, button)| button.steps()),
-        };
         let now = self.channel(channel).parameters.get(&key).copied().unwrap_or_default();
-        if now == target || target == Parameter::default() {
+        let (msb, lsb) = (log.entry_msb.map(|entry| entry.value), log.entry_lsb.map(|entry| entry.value));
+        let steps = log.all_steps.map(|(_, button)| button.steps());
+        // A log that tells nothing of a value leaves it.
+        let target = Parameter {
+            msb: if (msb, lsb) == (None, None) { now.msb } else { msb },
+            lsb: if (msb, lsb) == (None, None) { now.lsb } else { lsb },
+            steps: steps.unwrap_or(if (msb, lsb) == (None, None) { now.steps } else { 0 }),
+        };
+        if now == target {
             return;
         }
         self.choose(channel, key);
+        // The high half forgets the low one and the steps, the low one the steps alone; steps too many are forgotten
+        // when that is shorter than to undo them.
+        let anew = now.steps != target.steps && target.steps.abs() < (target.steps - now.steps).abs();
         let mut steps = now.steps;
-        // The high half forgets the low one and the steps, the low one the steps alone.
-        let begin_again = now.msb != target.msb || (target.lsb.is_none() && now.lsb.is_some());
-        if let Some(msb) =
-            target.msb.filter(|_| begin_again || (target.lsb.is_none() && needs_reset(now, target)))
-        {
+        let high = now.msb != target.msb || (target.lsb.is_none() && (now.lsb.is_some() || anew));
+        if let Some(msb) = target.msb.filter(|_| high) {
             self.control(Chapter::Parameters, channel, DATA_MSB, msb);
             steps = 0;
         }
-        let lsb = self.channel(channel).parameters.get(&key).and_then(|parameter| parameter.lsb);
-        if let Some(value) = target.lsb.filter(|value| lsb != Some(*value) || needs_reset(now, target)) {
-            self.control(Chapter::Parameters, channel, DATA_LSB, value);
+        let low = high || now.lsb != target.lsb || anew;
+        if let Some(lsb) = target.lsb.filter(|_| low) {
+            self.control(Chapter::Parameters, channel, DATA_LSB, lsb);
             steps = 0;
         }
         let missing = i32::from(target.steps) - i32::from(steps);
@@ -96,11 +107,6 @@ impl Player<'_> {
             self.control(Chapter::Parameters, channel, number, U7::ZERO);
         }
     }
-}
-
-/// Whether steps are more easily forgotten than undone.
-fn needs_reset(now: Parameter, target: Parameter) -> bool {
-    target.steps.abs() < (target.steps - now.steps).abs()
 }
 
 fn key(log: &ParameterLog) -> ParameterKey {

@@ -63,9 +63,9 @@ pub(in super::super) const DATA_MSB: U7 = U7::low_bits(6);
 pub(in super::super) const DATA_LSB: U7 = U7::low_bits(38);
 pub(in super::super) const INCREMENT: U7 = U7::low_bits(96);
 pub(in super::super) const DECREMENT: U7 = U7::low_bits(97);
-pub(in super::super) const ALL_SOUND_OFF: u8 = 120;
+const ALL_SOUND_OFF: u8 = 120;
 pub(in super::super) const RESET_CONTROLLERS: u8 = 121;
-pub(in super::super) const ALL_NOTES_OFF: u8 = 123;
+const ALL_NOTES_OFF: u8 = 123;
 /// The first of the pedals that chapter C counts the toggles of; there are six.
 pub(in super::super) const PEDALS: u8 = 64;
 /// The first of the modes; there are eight.
@@ -194,6 +194,9 @@ impl ChannelState {
             DATA_MSB => *parameter = Parameter { msb: Some(value), lsb: None, steps: 0 },
             DATA_LSB => (parameter.lsb, parameter.steps) = (Some(value), 0),
             _ => parameter.step(if number == INCREMENT { 1 } else { -1 }),
+        }
+        if *parameter == Parameter::default() {
+            self.parameters.remove(&key);
         }
     }
 

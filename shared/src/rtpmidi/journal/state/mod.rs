@@ -20,8 +20,8 @@ pub use system::SystemState;
 pub use time_code::TimeCodeState;
 
 pub(super) use channel::{
-    ALL_NOTES_OFF, ALL_SOUND_OFF, BANK_LSB, BANK_MSB, DATA_LSB, DATA_MSB, DECREMENT, INCREMENT, MODES,
-    PEDALS, RESET_BY_RESET, RESET_CONTROLLERS, Touched, ends_notes, is_on,
+    BANK_LSB, BANK_MSB, DATA_LSB, DATA_MSB, DECREMENT, INCREMENT, MODES, PEDALS, RESET_BY_RESET,
+    RESET_CONTROLLERS, Touched, ends_notes, is_on,
 };
 pub(super) use system::{TouchedSystem, full_frame};
 
