@@ -3,7 +3,8 @@
 use crate::time::Span;
 use crate::time::convert::{f64_from_u64, i64_from_usize, usize_from_i64, usize_trunc};
 
-/// A histogram in bins of 100 us, the protocol's own unit, up to 50 ms; one more bin holds what is later. Newer
+/// A histogram in bins of 100 us, the protocol's own unit, up to 50 ms. The first bin holds what is not late at all, the
+/// last one what is later than that. Newer
 /// observations count more: from time to time all are halved.
 #[derive(Clone, Debug)]
 pub(super) struct Lateness {
@@ -25,7 +26,7 @@ impl Default for Lateness {
 impl Lateness {
     /// Counts one; what is early counts as nothing late.
     pub(super) fn observe(&mut self, late: Span) {
-        let bin = usize_from_i64(late.nanos() / BIN.nanos()).min(BINS);
+        let bin = usize_from_i64((late.nanos().max(0) + BIN.nanos() - 1) / BIN.nanos()).min(BINS);
         self.counts[bin] += 1;
         self.total += 1;
         if self.total >= FADES_AT {
@@ -40,7 +41,7 @@ impl Lateness {
         for (bin, count) in self.counts.iter().enumerate().rev() {
             let count = usize::try_from(*count).unwrap_or(usize::MAX);
             if count > allowed {
-                return Span::from_nanos(BIN.nanos() * i64_from_usize((bin + 1).min(BINS)));
+                return Span::from_nanos(BIN.nanos() * i64_from_usize(bin));
             }
             allowed -= count;
         }

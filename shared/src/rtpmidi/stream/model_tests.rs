@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::midi::message::{Channel, Exclusive, Message, System, U7, U14, Voice};
 use crate::midi::{Realtime, SongPosition};
 use crate::rtpmidi::journal::Checkpoint;
-use crate::rtpmidi::journal::state::State;
+use crate::rtpmidi::journal::state::{ChannelState, State};
 use crate::rtpmidi::time::Timestamp;
 use crate::time::{LocalTime, Span};
 
@@ -211,7 +211,9 @@ impl World {
 /// the journal tells the reset alone.
 fn settled(state: &State) -> State {
     let mut state = state.clone();
+    state.system.exclusives = 0;
     for channel in state.channels.iter_mut() {
+        channel.pedal_toggles = [0; 6];
         for (number, rest) in [(1, 0), (11, 127), (64, 0), (65, 0), (66, 0), (67, 0)] {
             let controller = &mut channel.controllers[number];
             *controller = controller.filter(|value| value.get() != rest);
@@ -224,7 +226,7 @@ fn settled(state: &State) -> State {
 fn audible(state: &State) -> State {
     let mut state = settled(state);
     for channel in state.channels.iter_mut() {
-        (channel.mode_counts, channel.pedal_toggles) = ([0; 8], [0; 6]);
+        channel.mode_counts = [0; 8];
     }
     let system = &mut state.system;
     (system.resets, system.tunes, system.sensings) = (0, 0, 0);
@@ -248,7 +250,13 @@ fn same(heard: &State, said: &State, when: &str) {
         if (heard.program, heard.bend, heard.pressure, heard.mode_counts, heard.pedal_toggles)
             != (said.program, said.bend, said.pressure, said.mode_counts, said.pedal_toggles)
         {
-            differing.push(format!("channel {} beside keys and controllers", channel.index()));
+            let beside = |state: &ChannelState| {
+                format!(
+                    "{:?} {:?} {:?} {:?} {:?}",
+                    state.program, state.bend, state.pressure, state.mode_counts, state.pedal_toggles
+                )
+            };
+            differing.push(format!("channel {}: {}, not {}", channel.index(), beside(heard), beside(said)));
         }
     }
     if heard.system != said.system {
@@ -312,4 +320,32 @@ fn state_and_song_position_survive_loss_without_feedback() {
 #[test]
 fn state_and_song_position_survive_loss_with_feedback_of_zero() {
     play(4, Reports::Zero, Checkpoint::ClosedLoop);
+}
+
+#[test]
+fn a_dump_of_sixty_kilobytes_passes_while_notes_are_played() {
+    let mut world = World::new(5, Reports::Right, Checkpoint::ClosedLoop);
+    let content: Vec<u8> = (0..60_000_u32).map(|n| (n % 127).to_le_bytes()[0]).collect();
+    let dump = Message::Exclusive(Exclusive::new(&content).unwrap());
+    world.say(&dump);
+    let (mut dumps, mut slowest) = (0, 0);
+    for step in 0..300_u32 {
+        let note = U7::low_bits((step % 100).to_le_bytes()[0]);
+        let now = world.now();
+        world.say(&Message::Voice(Channel::default(), Voice::NoteOn { note, velocity: U7::MAX }));
+        world.millis += 1;
+        let mut packet = Vec::new();
+        while world.sender.poll_transmit(world.now(), &mut packet) {
+            world.receiver.handle_packet(world.now(), &packet, None).unwrap();
+        }
+        while let Some(played) = world.receiver.poll_event(world.now()) {
+            dumps += u32::from(played.message == dump);
+            if played.message == Message::Voice(Channel::default(), Voice::NoteOn { note, velocity: U7::MAX })
+            {
+                slowest = slowest.max((world.now() - now).nanos());
+            }
+        }
+    }
+    assert_eq!((dumps, world.receiver.counters().truncated), (1, 0));
+    assert!(slowest <= 3_000_000, "{slowest}");
 }

@@ -94,8 +94,8 @@ const NONSENSE_MAX: u32 = 16;
 const LATE_SHARE: f64 = 0.01;
 /// So that one outlier among the first hundred does not speak for the network.
 const LEAST_OBSERVATIONS: u64 = 100;
-/// A fall of less is not worth a shift.
-const FALL_LEAST: Span = Span::from_millis(1);
+/// A move of less does not make up for its shift, unless something would be late without it.
+const WORTH_A_SHIFT: Span = Span::from_millis(1);
 /// How fast it falls: 2 ms a second.
 const FALL_PER_SECOND: f64 = 0.002;
 const TICK_NANOS: i64 = 100_000;
@@ -142,13 +142,13 @@ impl Placement {
         };
         self.lateness.observe(transit - counted);
         self.jitter.observe(transit - floor);
-        let delay = match self.delay {
-            Delay::Fixed(delay) => delay,
+        match self.delay {
+            Delay::Fixed(delay) => self.steer(arrived, counted + delay, WORTH_A_SHIFT),
             Delay::Adaptive { least, most } => {
-                self.lateness.exceeded_by(LATE_SHARE, LEAST_OBSERVATIONS).min(most).max(least)
+                let needed = self.lateness.exceeded_by(LATE_SHARE, LEAST_OBSERVATIONS).min(most).max(least);
+                self.steer(arrived, counted + needed, Span::ZERO);
             }
-        };
-        self.steer(arrived, counted + delay);
+        }
     }
 
     /// Where `stamp` is played, if it is not past.
@@ -210,12 +210,18 @@ impl Placement {
         }
     }
 
-    fn steer(&mut self, now: LocalTime, needed: Span) {
+    /// Moves the offset to what is needed: up if `rise_least` is missing, down slowly.
+    fn steer(&mut self, now: LocalTime, needed: Span, rise_least: Span) {
         let span = match self.offset {
+            Some(offset) if needed >= offset.span && needed - offset.span < rise_least => offset.span,
             Some(offset) if needed < offset.span => {
                 let elapsed = (now - offset.moved).secs_f64().max(0.0);
                 let fall = Span::from_nanos(i64_round(elapsed * FALL_PER_SECOND * 1e9));
-                if offset.span - needed < FALL_LEAST { offset.span } else { needed.max(offset.span - fall) }
+                if offset.span - needed < WORTH_A_SHIFT {
+                    offset.span
+                } else {
+                    needed.max(offset.span - fall)
+                }
             }
             Some(_) | None => needed,
         };

@@ -174,7 +174,7 @@ impl Sender {
             Message::Exclusive(exclusive) => self.outgoing.push(at, exclusive),
             Message::Realtime(_) => enqueue(&mut self.urgent, at, message),
             Message::System(System::Reset) => {
-                // Nothing overtakes it, and it overtakes nothing.
+                // Nothing overtakes it, and it overtakes nothing but exclusive messages.
                 self.urgent.append(&mut self.gathered);
                 enqueue(&mut self.urgent, at, message)
             }
