@@ -1,4 +1,25 @@
-//! The recovery journal (RFC 6295, section 5 and appendices A and B), in both directions.
+//! The recovery journal (RFC 6295, section 5 and appendices A and B), in both directions: a packet tells what earlier
+//! ones said, so that whoever missed them is right again at once, without a word back.
+//!
+//! ```text
+//!  sender     messages --record--> History --write--> journal of the next packet
+//!                                     ^                        |
+//!             acknowledge (RS) -------+                     network
+//!                                                              v
+//!  receiver   messages --note----> Recovery <--repair-- journal after a gap --> messages to play first
+//! ```
+//!
+//! Both keep one [`State`](state::State), and the property that the figures check is that the two are equal after every
+//! packet that has a journal, whatever was lost before it.
+//!
+//! How to use it. For every packet, [`History::write`] the journal *before* what the packet carries is
+//! [recorded](History::record). On receipt, drop what is not newer than the newest; after a gap
+//! [`Recovery::repair`] and play what it gives; then [`Recovery::note`] and play what the packet carries. A receiver
+//! says what it has; the 16 bits that it may have meant go to [`History::acknowledge`], which believes what can be
+//! true.
+//!
+//! Reading order: [`wire`] is the bytes, [`state`] what they tell of; [`History`] and [`Recovery`]; [`figures`] is the
+//! proof.
 
 mod draw;
 pub mod figures;

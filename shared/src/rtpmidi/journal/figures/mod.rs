@@ -1,6 +1,6 @@
 //! What remains of loss when a stream has its journal: measured the same way by the tests and the benches.
 //!
-//! A player of everything that MIDI has ([`source`]) sends packets over a link that loses, delays and doubles them;
+//! A player of everything that MIDI has (`source`) sends packets over a link that loses, delays and doubles them;
 //! a receiver that drops what is late repairs from the journals and reports what it has. After each packet that it takes
 //! its state is compared with the sender's. Allocates; not for audio.
 
@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use super::draw::Draw;
 use super::state::State;
 use super::{Acknowledged, Checkpoint, History, Loss, Recovery, Repair, Repaired};
-use crate::midi::message::Message;
+use crate::midi::message::{Message, System};
 use crate::time::Span;
 use link::{Arrivals, Packet};
 use source::Source;
@@ -66,7 +66,7 @@ pub struct Outcome {
     pub differences: u64,
     /// Keys that were down for the receiver and not for the sender, over all those packets, and at the end.
     pub hanging: u64,
-    /// Exclusive messages that never came, came twice, or came wrong.
+    /// Exclusive messages that never came or came twice, but for those that a Reset undid before they could be told.
     pub exclusives_wrong: u64,
     /// The longest journal, bytes.
     pub journal_bytes_max: usize,
@@ -112,6 +112,10 @@ struct Run {
     receiver: Receiver,
     /// Reports on their way back, with the step at which they come.
     reports: VecDeque<(u64, u32)>,
+    /// The latest exclusive messages, by mark, with the step at which they were said.
+    recent: VecDeque<(u64, u64)>,
+    /// Those that a Reset followed: they are told no more.
+    undone: Vec<u64>,
     outcome: Outcome,
 }
 
@@ -128,6 +132,9 @@ const FIRST: u64 = 65_000;
 /// Steps between reports, and how long they take.
 const REPORT_STEPS: u64 = 25;
 const REPORT_DELAY: u64 = 4;
+/// Exclusive messages, and packets, within which a Reset may come before they were told.
+const RECENT_EXCLUSIVES: usize = 16;
+const LONGEST_GAP: u64 = 40;
 /// Packets without messages at the end, for what was lost last.
 const GUARDS: u64 = 200;
 
@@ -146,6 +153,8 @@ impl Run {
                 exclusives: Vec::new(),
             },
             reports: VecDeque::new(),
+            recent: VecDeque::new(),
+            undone: Vec::new(),
             outcome: Outcome::default(),
         }
     }
@@ -181,6 +190,7 @@ impl Run {
         assert!(journal.len() <= self.scenario.limit_bytes, "a journal of {} bytes", journal.len());
         for message in &messages {
             self.history.record(sequence, message);
+            self.follow_exclusives(step, message);
         }
         self.outcome.events += u64::try_from(messages.len()).unwrap_or(0);
         self.outcome.packets += 1;
@@ -191,6 +201,22 @@ impl Run {
         let sent = self.link.send(step, packet, &mut self.draw);
         self.outcome.lost += u64::from(sent.lost);
         self.outcome.doubled += u64::from(sent.doubled);
+    }
+
+    fn follow_exclusives(&mut self, step: u64, message: &Message) {
+        match message {
+            Message::Exclusive(exclusive) => {
+                self.recent.extend(source::mark(exclusive).map(|mark| (step, mark)));
+                if self.recent.len() > RECENT_EXCLUSIVES {
+                    self.recent.pop_front();
+                }
+            }
+            Message::System(System::Reset) => {
+                let recent = self.recent.drain(..).filter(|(said, _)| step - said < LONGEST_GAP);
+                self.undone.extend(recent.map(|(_, mark)| mark));
+            }
+            Message::System(_) | Message::Voice(..) | Message::Realtime(_) => {}
+        }
     }
 
     fn receive(&mut self, packet: &Packet) {
@@ -242,10 +268,19 @@ impl Run {
     fn finish(mut self) -> Outcome {
         self.outcome.hanging += u64::from(self.receiver.recovery.state().sounding());
         self.outcome.chapters = self.receiver.recovery.repaired();
-        let said = self.source.exclusives();
-        let heard = &self.receiver.exclusives;
-        let times = |mark: u64| heard.iter().filter(|heard| **heard == mark).count();
-        let wrong = (0..said).filter(|mark| heard.len() > 4_096 || times(*mark) != 1).count();
+        let said = usize::try_from(self.source.exclusives()).unwrap_or(usize::MAX);
+        let mut times = vec![0_u64; said];
+        for mark in &self.receiver.exclusives {
+            if let Some(times) = usize::try_from(*mark).ok().and_then(|mark| times.get_mut(mark)) {
+                *times += 1;
+            }
+        }
+        for mark in &self.undone {
+            if let Some(times) = usize::try_from(*mark).ok().and_then(|mark| times.get_mut(mark)) {
+                *times = (*times).max(1);
+            }
+        }
+        let wrong = times.iter().filter(|times| **times != 1).count();
         self.outcome.exclusives_wrong = u64::try_from(wrong).unwrap_or(u64::MAX);
         self.outcome
     }

@@ -226,8 +226,9 @@ impl ChannelHistory {
             // What the reset undid is told by the reset; but how often pedals moved, and that no parameter is chosen, is
             // told by itself.
             for (number, _) in RESET_BY_RESET {
-                let moved = number >= PEDALS && state.controllers[usize::from(number)].is_some();
-                self.controllers[usize::from(number)] = if moved { stamp } else { Stamp::NEVER };
+                let controller = &mut self.controllers[usize::from(number)];
+                let moved = number >= PEDALS && *controller != Stamp::NEVER;
+                *controller = if moved { stamp } else { Stamp::NEVER };
             }
             (self.bend, self.pressure) = (Stamp::NEVER, Stamp::NEVER);
             self.poly_pressures = [Stamp::NEVER; 128];

@@ -15,7 +15,7 @@
 //! Deviations from RFC 6295, each a choice that it leaves to senders or that adds to what it asks: what a Reset All
 //! Controllers undid is told by the reset alone; chapter M uses the value tool; chapter C tells pedals by value *and*
 //! toggle, and modes by count and, if it is not 0, by value; a system exclusive that resets a synthesizer (GM On) is an
-//! exclusive message like others and does not end what came before.
+//! exclusive message like others and does not end what came before. After a Reset nothing from before it is told.
 
 mod channel;
 mod controllers;

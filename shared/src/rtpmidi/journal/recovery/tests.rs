@@ -74,6 +74,24 @@ fn a_reset_is_played_before_what_came_after_it() {
 }
 
 #[test]
+fn a_reset_tells_what_it_undid_to_those_who_never_heard_it() {
+    assert_eq!(missing(&[], &[&[0xB0, 1, 5], &[0xB0, 121, 0]]), [[0xB0, 121, 0]]);
+    let [up, down] = [[0xB0, 64, 0], [0xB0, 64, 127]];
+    assert_eq!(missing(&[&down], &[&up, &down, &[0xB0, 121, 0]]), [up, [0xB0, 121, 0]]);
+}
+
+#[test]
+fn halves_of_parameter_numbers_that_came_alone() {
+    assert_eq!(missing(&[], &[&[0xB0, 98, 127]]), [[0xB0, 98, 127]]);
+    assert_eq!(missing(&[&[0xB0, 101, 0]], &[&[0xB0, 100, 3]]), [[0xB0, 101, 0], [0xB0, 100, 3]]);
+    // 127 on 127 would choose none.
+    assert_eq!(
+        missing(&[&[0xB0, 98, 127]], &[&[0xB0, 98, 1], &[0xB0, 99, 127]]),
+        [[0xB0, 98, 1], [0xB0, 99, 127]]
+    );
+}
+
+#[test]
 fn a_parameter_is_chosen_entered_and_left() {
     let choose = [[0xB0, 101, 0], [0xB0, 100, 0]];
     let repairs =

@@ -202,9 +202,7 @@ impl ChannelState {
 
     fn reset_controllers(&mut self) {
         for (number, value) in RESET_BY_RESET {
-            if self.controllers[usize::from(number)].is_some() {
-                self.set(U7::low_bits(number), value);
-            }
+            self.set(U7::low_bits(number), value);
         }
         self.selection = None;
         self.bend = U14::CENTRE;
