@@ -95,15 +95,15 @@ impl Player<'_> {
 
     fn repair_entry(&mut self, channel: Channel, command: Command, meaning: Meaning) {
         let Some(value) = command.value else { return };
-        let key = self.channel(channel).selection.and_then(Selection::key);
-        let key = match (key, meaning) {
-            (Some(_), Meaning::Plain) => {
-                self.choose_none(channel, Chapter::Controllers);
-                None
-            }
-            (key, _) => key,
-        };
         let state = self.channel(channel);
+        let key = state.selection.and_then(Selection::key);
+        if let (Some(_), Meaning::Plain) = (key, meaning) {
+            if state.controller(command.number) != Some(value) {
+                self.choose_none(channel, Chapter::Controllers);
+                self.control(Chapter::Controllers, channel, command.number, value);
+            }
+            return;
+        }
         let parameter = key.map(|key| state.parameters.get(&key).copied().unwrap_or_default());
         let known = match (parameter, command.number.get()) {
             (None, _) => state.controller(command.number) == Some(value),
