@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Listen, LogFormat, LogLevel, Overrides, RoomConfig};
-use crate::relay::command::{Answer, Command as Request};
-use crate::shell::control::{self, ControlError};
+use crate::relay::command::{Answer, Command as Wish};
+use crate::shell::control::{self, ControlError, PortsCommand, Request};
 use crate::shell::host::invite_host;
 use crate::shell::state::State;
 use crate::shell::{self, ShellError};
@@ -79,6 +79,10 @@ enum Command {
         /// Its name or address, as `status` shows it
         participant: String,
     },
+    /// Print the sequencer's live connections as rules
+    Patch,
+    /// Read the rules of the sequencer's ports anew (SIGHUP does too)
+    Reload,
     /// Check a configuration file and say what it would run
     Check {
         /// The file to check
@@ -162,13 +166,19 @@ pub fn main() -> Result<(), CommandError> {
     match line.command {
         None | Some(Command::Run) => run(line.flags),
         Some(Command::Invite { room }) => invite(line.flags, &room),
-        Some(Command::Status) => ask(line.flags, &Request::Status),
-        Some(Command::Monitor { room }) => ask(line.flags, &Request::Monitor { room }),
-        Some(Command::Panic { room, participant }) => ask(line.flags, &Request::Panic { room, participant }),
-        Some(Command::Admit { room, participant }) => ask(line.flags, &Request::Admit { room, participant }),
-        Some(Command::Refuse { room, participant }) => {
-            ask(line.flags, &Request::Refuse { room, participant })
+        Some(Command::Status) => ask(line.flags, &Request::Relay(Wish::Status)),
+        Some(Command::Monitor { room }) => ask(line.flags, &Request::Relay(Wish::Monitor { room })),
+        Some(Command::Panic { room, participant }) => {
+            ask(line.flags, &Request::Relay(Wish::Panic { room, participant }))
         }
+        Some(Command::Admit { room, participant }) => {
+            ask(line.flags, &Request::Relay(Wish::Admit { room, participant }))
+        }
+        Some(Command::Refuse { room, participant }) => {
+            ask(line.flags, &Request::Relay(Wish::Refuse { room, participant }))
+        }
+        Some(Command::Patch) => ask(line.flags, &Request::Ports(PortsCommand::Patch)),
+        Some(Command::Reload) => ask(line.flags, &Request::Ports(PortsCommand::Reload)),
         Some(Command::Check { file }) => check(line.flags, file),
     }
 }
@@ -178,7 +188,8 @@ impl CommandError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Shell(ShellError::NoRoom { .. } | ShellError::NoPort) => 2,
+            Self::Config(_)
+            | Self::Shell(ShellError::NoRoom { .. } | ShellError::NoPort | ShellError::Rules(_)) => 2,
             Self::Shell(ShellError::State(_)) => 3,
             Self::Shell(ShellError::Listen(_)) => 4,
             Self::Shell(ShellError::System { .. } | ShellError::MediaThread)

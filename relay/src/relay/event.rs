@@ -66,6 +66,8 @@ pub enum RelayEvent {
     },
     /// Something about a room's RTP-MIDI participants.
     Midi {
+        /// The room's place in the settings.
+        number: usize,
         /// The room's name.
         room: String,
         /// What.

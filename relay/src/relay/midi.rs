@@ -143,7 +143,7 @@ impl Relay {
                 }
             }
             while let Some(event) = room.midi.poll_event() {
-                events.push_back(RelayEvent::Midi { room: name.clone(), event });
+                events.push_back(RelayEvent::Midi { number, room: name.clone(), event });
             }
             if let Some(line) = room.midi.poll_proposal()
                 && room.lead_by_clock(grid, line) == Told::Everybody

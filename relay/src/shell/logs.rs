@@ -52,7 +52,7 @@ pub fn event(event: &RelayEvent) {
             };
             info!(room, member, why, "a member is gone");
         }
-        RelayEvent::Midi { room, event } => midi(room, event),
+        RelayEvent::Midi { room, event, .. } => midi(room, event),
         // The media thread hands it to those who asked.
         RelayEvent::Passed { .. } => {}
         RelayEvent::RoomFailed { room, failure } => {

@@ -20,12 +20,14 @@ use lockstep_shared::time::{LocalTime, Span};
 
 use super::clock;
 use super::contain::{Panicked, contain};
-use super::control::Asked;
+use super::control::{Asked, PortsCommand, Request};
 use super::midi::MidiSockets;
 use super::pace::{Pace, Wait};
+use super::ports::{Inward, Ports};
 use super::priority::{Scheduling, raise_current_thread};
 use super::state::entropy;
 use super::udp::{self, Inbox, Interrupts, Outbox, Udp};
+use crate::bridge::patch::Rules;
 use crate::bridge::{Gateway, Source, datagrams};
 use crate::relay::command::{Answer, Command};
 use crate::relay::{Outward, Relay, RelayEvent, RelaySettings, RelayStats};
@@ -46,6 +48,8 @@ const FAILURES_MAX: u32 = 2;
 pub enum Report {
     /// It runs, scheduled so.
     Started(Scheduling),
+    /// A signal asks for the rules to be read anew.
+    Reload,
     /// The core has an event.
     Event(RelayEvent),
     /// A second has passed, or the end has come.
@@ -86,6 +90,7 @@ pub struct Media {
     outbox: Outbox,
     midi: MidiSockets,
     gateways: Vec<Gateway>,
+    ports: Option<Ports>,
     packet: Vec<u8>,
     interrupts: Interrupts,
     commands: Receiver<Asked>,
@@ -106,6 +111,7 @@ impl Media {
         settings: RelaySettings,
         udp: Udp,
         midi: MidiSockets,
+        ports: Option<Ports>,
         interrupts: Interrupts,
         commands: Receiver<Asked>,
         reports: SyncSender<Report>,
@@ -118,6 +124,7 @@ impl Media {
             outbox: Outbox::new(),
             gateways: (0..midi.room_count()).map(|_| Gateway::default()).collect(),
             midi,
+            ports,
             packet: Vec::new(),
             interrupts,
             commands,
@@ -157,6 +164,7 @@ impl Media {
         }
         more_waits |= self.serve_midi(inbox);
         self.serve_gateways();
+        self.serve_ports();
         self.serve_deadline();
         self.flush();
         let now = clock::now();
@@ -256,26 +264,36 @@ impl Media {
             self.tally.send_refused += u64::from(!self.midi.send(room, port, to, &self.packet));
         }
         while let Some((room, outward)) = self.relay.poll_outward() {
-            let message = match &outward {
-                Outward::Passed(passed) if passed.from == Some(Source::Multicast) => continue,
-                Outward::Passed(passed) => &passed.message,
-                Outward::Clock(_, message) => message,
-            };
-            if let Some(gateway) = self.midi.gateway(room) {
-                datagrams(message, |bytes| self.tally.send_refused += u64::from(!gateway.send(bytes)));
+            self.pass_outward(room, &outward);
+        }
+    }
+
+    fn pass_outward(&mut self, room: usize, outward: &Outward) {
+        let grid = self.relay.grid();
+        let (from, message) = match outward {
+            Outward::Passed(passed) => (passed.from, &passed.message),
+            Outward::Clock(_, message) => (None, message),
+        };
+        if let Some(ports) = &mut self.ports {
+            match outward {
+                Outward::Passed(passed) => ports.pass(room, from, grid.instant(passed.at), message),
+                Outward::Clock(at, _) => ports.pass_clock(room, grid.instant(*at), message),
             }
+        }
+        if let Some(gateway) = self.midi.gateway(room).filter(|_| from != Some(Source::Multicast)) {
+            datagrams(message, |bytes| self.tally.send_refused += u64::from(!gateway.send(bytes)));
         }
     }
 
     fn serve_commands(&mut self) {
-        while let Ok(Asked { command, answer }) = self.commands.try_recv() {
-            let monitored = if let Command::Monitor { room } = &command { Some(room.clone()) } else { None };
-            let now = clock::now();
-            let said = contain(|| self.relay.handle_command(now, command));
-            let said = match said {
-                Ok(Ok(said)) => said,
-                Ok(Err(refused)) => Answer::Refused(refused.to_string()),
-                Err(Panicked) => Answer::Refused("the relay failed at it; please report this".to_owned()),
+        while let Ok(Asked { request, rules, answer }) = self.commands.try_recv() {
+            let monitored = match &request {
+                Request::Relay(Command::Monitor { room }) => Some(room.clone()),
+                Request::Relay(_) | Request::Ports(_) => None,
+            };
+            let said = match request {
+                Request::Relay(command) => self.command(command),
+                Request::Ports(command) => self.command_ports(command, rules),
             };
             let is_refused = matches!(said, Answer::Refused(_));
             // Whoever has hung up wants no answer.
@@ -284,6 +302,48 @@ impl Media {
                 self.monitors.push((room, answer));
                 self.relay.set_monitored(true);
             }
+            self.drain();
+        }
+        if self.interrupts.stop.take_reload() {
+            self.report(Report::Reload);
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Answer {
+        let now = clock::now();
+        match contain(|| self.relay.handle_command(now, command)) {
+            Ok(Ok(said)) => said,
+            Ok(Err(refused)) => Answer::Refused(refused.to_string()),
+            Err(Panicked) => Answer::Refused("the relay failed at it; please report this".to_owned()),
+        }
+    }
+
+    fn command_ports(&mut self, command: PortsCommand, rules: Option<Rules>) -> Answer {
+        let Some(ports) = &mut self.ports else {
+            return Answer::Refused("this relay has no ports at a sequencer; its log says why".to_owned());
+        };
+        match command {
+            PortsCommand::Patch => Answer::Text(ports.dump()),
+            PortsCommand::Reload => {
+                if let Some(rules) = rules {
+                    ports.set_rules(rules);
+                }
+                Answer::Done
+            }
+        }
+    }
+
+    /// What has come to the rooms' ports at the sequencer.
+    fn serve_ports(&mut self) {
+        while let Some(inward) = self.ports.as_mut().and_then(Ports::poll) {
+            let now = clock::now();
+            let heard = contain(|| match inward {
+                Inward::Received { room, from, at, message } => {
+                    self.relay.handle_message(now, room, from, at, message);
+                }
+                Inward::Dropped { room, from } => self.relay.drop_source(now, room, from),
+            });
+            self.tally.panics += u64::from(heard.is_err());
             self.drain();
         }
     }
@@ -335,10 +395,21 @@ impl Media {
         }
         self.drain_midi();
         while let Some(event) = self.relay.poll_event() {
-            if let RelayEvent::Passed { room, line } = event {
-                self.tell_monitors(&room, &line);
-            } else {
-                self.report(Report::Event(event));
+            match event {
+                RelayEvent::Passed { room, line } => self.tell_monitors(&room, &line),
+                RelayEvent::Midi { number, room, event } => {
+                    if let Some(ports) = &mut self.ports {
+                        ports.note(number, &event);
+                    }
+                    self.report(Report::Event(RelayEvent::Midi { number, room, event }));
+                }
+                event @ (RelayEvent::Joined { .. }
+                | RelayEvent::Named { .. }
+                | RelayEvent::Returned { .. }
+                | RelayEvent::Moved { .. }
+                | RelayEvent::Silent { .. }
+                | RelayEvent::Left { .. }
+                | RelayEvent::RoomFailed { .. }) => self.report(Report::Event(event)),
             }
         }
     }

@@ -10,7 +10,7 @@ use lockstep_shared::rtpmidi::session::{Entry, Network, Policy, Port};
 use socket2::{Domain, Protocol, Type};
 use tracing::{info, warn};
 
-use super::control::{Asked, Asker};
+use super::control::{Asked, Asker, Request};
 use super::udp::{self, Udp};
 use crate::bridge::BridgeSettings;
 use crate::config::midi::{Invited, Listed, MidiConfig, Multicast, Who};
@@ -180,8 +180,8 @@ fn ask_for(room: &str, invited: &Invited, asker: &Asker) -> bool {
     match found {
         Some(address) => {
             let (answer, _unread) = sync_channel(1);
-            let command = Command::Call { room: room.to_owned(), address };
-            asker.ask(Asked { command, answer });
+            let request = Request::Relay(Command::Call { room: room.to_owned(), address });
+            asker.ask(Asked { request, rules: None, answer });
             true
         }
         None => {

@@ -14,7 +14,9 @@ pub mod logs;
 pub mod media;
 pub mod midi;
 pub mod pace;
+pub mod ports;
 pub mod priority;
+pub mod rules;
 pub mod sequencer;
 pub mod signals;
 pub mod state;
@@ -30,12 +32,14 @@ use lockstep_shared::session::Invite;
 use thiserror::Error;
 use tracing::{info, warn};
 
+use crate::bridge::patch::Rules;
 use crate::config::{Config, Listen};
 use crate::relay::{RelaySettings, RoomSettings};
 use announce::Announcements;
 use host::Reach;
 use media::{Media, Report};
 use midi::MidiSockets;
+use ports::Ports;
 use priority::Scheduling;
 use signals::StopRequest;
 use state::{State, StateError};
@@ -78,6 +82,9 @@ pub enum ShellError {
         /// What the system said.
         reason: io::Error,
     },
+    /// The rules of the ports.
+    #[error(transparent)]
+    Rules(#[from] rules::RulesError),
     /// A defect that could not be contained.
     #[error("the media thread has ended by itself; the log says why")]
     MediaThread,
@@ -99,38 +106,39 @@ pub fn run(config: &Config, invites: &mut dyn io::Write) -> Result<(), ShellErro
         info!(%address, "listening on UDP");
     }
     let midi = MidiSockets::open(&config.listen, &config.rooms);
-    let settings = settings(config, &state, &midi)?;
+    let (waker, wake) =
+        wake::pair().map_err(|reason| ShellError::System { what: "a socket pair", reason })?;
+    let ports = open_ports(config, waker.clone())?;
+    let settings = settings(config, &state, &midi, ports.is_some())?;
     info!(folder = %state.folder().display(), rooms = config.rooms.len(), "the relay is open");
     print_invites(config, &state, port, invites)?;
     let sessions = config.rooms.iter().enumerate().filter(|(number, _)| midi.has_session(*number));
     let sessions = sessions.filter_map(|(_, room)| Some((room.midi.name.as_str(), room.midi.port?)));
     let _announcements = Announcements::start(&host::short_name(), sessions);
 
-    let (waker, wake) =
-        wake::pair().map_err(|reason| ShellError::System { what: "a socket pair", reason })?;
     let interrupts = Interrupts { stop, wake };
     let (asker, commands) = control::commands(waker);
     midi::call(&config.rooms, asker.clone());
-    serve_control(&state, asker);
+    serve_control(&state, asker.clone(), config.rules.clone());
     let (sender, reports) = sync_channel(REPORTS_MAX);
     let thread = std::thread::Builder::new()
         .name("media".to_owned())
-        .spawn(move || Media::new(settings, udp, midi, interrupts, commands, sender).run())
+        .spawn(move || Media::new(settings, udp, midi, ports, interrupts, commands, sender).run())
         .map_err(|reason| ShellError::System { what: "a thread", reason })?;
-    keep_desk(&reports, config.stats_json.as_deref());
+    keep_desk(&reports, config, &asker);
     thread.join().map_err(|_| ShellError::MediaThread)?;
     info!("stopped");
     Ok(())
 }
 
 /// Lets `lockstep-relay status` and the others reach this relay. Without that it relays as well.
-fn serve_control(state: &State, asker: control::Asker) {
+fn serve_control(state: &State, asker: control::Asker, rules: Option<PathBuf>) {
     #[cfg(unix)]
-    if let Err(reason) = control::serve(state.folder(), asker) {
+    if let Err(reason) = control::serve(state.folder(), asker, rules) {
         warn!(%reason, "no control socket: status, monitor and panic will not reach this relay");
     }
     #[cfg(not(unix))]
-    drop(asker);
+    drop((asker, rules));
 }
 
 /// The invite of the room called `room`, whether or not the relay is running.
@@ -163,12 +171,20 @@ fn invite_of(state: &State, host: &str, port: u16, room: &str) -> Result<Invite,
     })
 }
 
-fn settings(config: &Config, state: &State, midi: &MidiSockets) -> Result<RelaySettings, ShellError> {
+fn settings(
+    config: &Config,
+    state: &State,
+    midi: &MidiSockets,
+    has_ports: bool,
+) -> Result<RelaySettings, ShellError> {
     let private_key = *state.relay_key()?.private();
     let rooms = config.rooms.iter().enumerate().map(|(number, room)| {
         let secret = state.room_secret(&room.name)?.0;
-        let midi =
-            midi::bridge_settings(&room.midi, midi.has_session(number), midi.gateway(number).is_some());
+        let midi = midi::bridge_settings(
+            &room.midi,
+            midi.has_session(number),
+            has_ports || midi.gateway(number).is_some(),
+        );
         Ok(RoomSettings { name: room.name.clone(), secret, members_max: room.members_max, midi })
     });
     Ok(RelaySettings {
@@ -209,8 +225,43 @@ fn print_invites(
     Ok(())
 }
 
+/// The rooms' ports at the sequencer. Where there is none the relay works without, and says once what is missing.
+fn open_ports(config: &Config, waker: wake::Waker) -> Result<Option<Ports>, ShellError> {
+    if !config.sequencer {
+        return Ok(None);
+    }
+    let rules = match &config.rules {
+        Some(path) => rules::read(Some(path))?,
+        None => Rules::default(),
+    };
+    let names: Vec<String> = config.rooms.iter().map(|room| room.midi.name.clone()).collect();
+    match Ports::open(&names, rules, waker) {
+        Ok(ports) => {
+            info!("the rooms have ports at the ALSA sequencer, client Lockstep");
+            Ok(Some(ports))
+        }
+        Err(unavailable) => {
+            info!("no ports at an ALSA sequencer: {unavailable}");
+            Ok(None)
+        }
+    }
+}
+
+/// Reads the rules anew and hands them to the media thread; a mistake in them changes nothing.
+fn reload_rules(path: Option<&Path>, asker: &control::Asker) {
+    match rules::read(path) {
+        Ok(rules) => {
+            let (answer, _unread) = sync_channel(1);
+            let request = control::Request::Ports(control::PortsCommand::Reload);
+            asker.ask(control::Asked { request, rules: Some(rules), answer });
+            info!("the rules of the ports were read anew");
+        }
+        Err(reason) => warn!(%reason, "the rules of the ports were not read"),
+    }
+}
+
 /// Writes logs and figures until the media thread has ended.
-fn keep_desk(reports: &Receiver<Report>, stats_json: Option<&Path>) {
+fn keep_desk(reports: &Receiver<Report>, config: &Config, asker: &control::Asker) {
     let mut meter = Meter::new(clock::now(), Scheduling::Ordinary);
     let mut unwritable: Option<PathBuf> = None;
     for report in reports {
@@ -225,11 +276,12 @@ fn keep_desk(reports: &Receiver<Report>, stats_json: Option<&Path>) {
                     ),
                 }
             }
+            Report::Reload => reload_rules(config.rules.as_deref(), asker),
             Report::Event(event) => logs::event(&event),
             Report::Tally(tally) => {
                 logs::troubles(meter.previous(), &tally);
                 let figures = meter.read(clock::now(), &tally);
-                let Some(path) = stats_json else { continue };
+                let Some(path) = config.stats_json.as_deref() else { continue };
                 match stats::write(path, &figures) {
                     Ok(()) => unwritable = None,
                     // Said once, until it works again.

@@ -1,9 +1,12 @@
 //! SIGINT and SIGTERM: the first asks the relay to stop and tell its members, the second ends the process at once.
+//! SIGHUP asks it to read the rules of its ports anew.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(unix)]
+use signal_hook::consts::SIGHUP;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// The exit code after a second signal: 128 + SIGINT, as a shell reports an interrupted program.
@@ -13,6 +16,7 @@ const EXIT_INTERRUPTED: i32 = 130;
 #[derive(Debug)]
 pub struct StopRequest {
     requested: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
     #[cfg(unix)]
     wake: std::os::unix::net::UnixStream,
 }
@@ -24,8 +28,15 @@ impl StopRequest {
     /// The system refuses a handler or a socket pair.
     pub fn listen() -> io::Result<Self> {
         let requested = Arc::new(AtomicBool::new(false));
+        let reload = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
         let (wake, wakers) = std::os::unix::net::UnixStream::pair()?;
+        #[cfg(unix)]
+        {
+            wake.set_nonblocking(true)?;
+            signal_hook::flag::register(SIGHUP, Arc::clone(&reload))?;
+            signal_hook::low_level::pipe::register(SIGHUP, wakers.try_clone()?)?;
+        }
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds the flag down, the second finds it up and exits.
             signal_hook::flag::register_conditional_shutdown(
@@ -39,6 +50,7 @@ impl StopRequest {
         }
         Ok(Self {
             requested,
+            reload,
             #[cfg(unix)]
             wake,
         })
@@ -50,7 +62,22 @@ impl StopRequest {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Readable from the first signal on.
+    /// Whether a signal has asked to read the rules anew, since this was asked.
+    #[must_use]
+    pub fn take_reload(&self) -> bool {
+        if !self.reload.swap(false, Ordering::Relaxed) {
+            return false;
+        }
+        #[cfg(unix)]
+        {
+            use std::io::Read as _;
+            let mut bytes = [0; 16];
+            while (&self.wake).read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
+        }
+        true
+    }
+
+    /// Readable from a signal on; one that asks to reload is cleared by [`Self::take_reload`].
     #[cfg(unix)]
     #[must_use]
     pub const fn wake(&self) -> &std::os::unix::net::UnixStream {

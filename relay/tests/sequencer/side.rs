@@ -24,7 +24,7 @@ pub(crate) struct Side {
 pub(crate) fn with_sequencer(test: impl FnOnce()) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone: MutexGuard<'_, ()> = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    match Sequencer::open() {
+    match Sequencer::open(None) {
         Ok(_) => test(),
         Err(unavailable) => println!("not tried: {unavailable}"),
     }
@@ -36,7 +36,7 @@ impl Side {
     }
 
     pub(crate) fn with_rules(rules: &str) -> Self {
-        let (sequencer, events) = Sequencer::open().expect("a sequencer");
+        let (sequencer, events) = Sequencer::open(None).expect("a sequencer");
         Self { sequencer, events, patch: Patch::new(Rules::parse(rules).expect("rules")) }
     }
 

@@ -1,7 +1,7 @@
 //! The control socket: how `lockstep-relay status`, `monitor`, `panic` and the others reach a relay that runs.
 //!
 //! A Unix socket in the state folder, so that whoever may read the relay's key may command it, and nobody else. One
-//! JSON object a line: a [`Command`] in, an [`Answer`] out; after `monitor` one object for each message until the asker
+//! JSON object a line: a [`Request`] in, an [`Answer`] out; after `monitor` one object for each message until the asker
 //! hangs up. Systems without Unix sockets have no control socket, and say so.
 
 #[cfg(unix)]
@@ -13,9 +13,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::wake::Waker;
+use crate::bridge::patch::Rules;
 use crate::relay::command::{Answer, Command};
 
 #[cfg(unix)]
@@ -23,11 +25,33 @@ pub use client::ask;
 #[cfg(unix)]
 pub use server::serve;
 
-/// A command on its way to the media thread, and where the answer goes.
+/// A request, as it comes over the socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Request {
+    /// Of the relay.
+    Relay(Command),
+    /// Of the sequencer's ports.
+    Ports(PortsCommand),
+}
+
+/// What may be asked of the sequencer's ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PortsCommand {
+    /// Tell the live connections, as rules.
+    Patch,
+    /// Read the file of rules anew.
+    Reload,
+}
+
+/// A request on its way to the media thread, and where the answer goes.
 #[derive(Debug)]
 pub struct Asked {
     /// What is asked.
-    pub command: Command,
+    pub request: Request,
+    /// With [`PortsCommand::Reload`]: the rules.
+    pub rules: Option<Rules>,
     /// Takes one answer. Nobody may be there any more.
     pub answer: SyncSender<Answer>,
 }
@@ -96,7 +120,7 @@ impl Asker {
 #[cfg(not(unix))]
 pub fn ask(
     _folder: &Path,
-    _command: &Command,
+    _request: &Request,
     _answered: impl FnMut(Answer) -> Result<(), io::Error>,
 ) -> Result<(), ControlError> {
     Err(ControlError::Unsupported)

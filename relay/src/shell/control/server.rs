@@ -3,12 +3,13 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use super::{Asked, Asker, socket_path};
+use super::super::rules;
+use super::{Asked, Asker, PortsCommand, Request, socket_path};
 use crate::relay::command::Answer;
 
 /// The longest request.
@@ -22,7 +23,7 @@ const ANSWERS_MAX: usize = 1_024;
 ///
 /// # Errors
 /// The socket cannot be made.
-pub fn serve(folder: &Path, asker: Asker) -> io::Result<()> {
+pub fn serve(folder: &Path, asker: Asker, rules: Option<PathBuf>) -> io::Result<()> {
     let path = socket_path(folder);
     // A relay that was killed leaves its socket behind. One that runs has its ports, and this one did not get here.
     match std::fs::remove_file(&path) {
@@ -38,10 +39,10 @@ pub fn serve(folder: &Path, asker: Asker) -> io::Result<()> {
                 askers.fetch_sub(1, Ordering::Relaxed);
                 continue;
             }
-            let (asker, count) = (asker.clone(), Arc::clone(&askers));
+            let (asker, rules, count) = (asker.clone(), rules.clone(), Arc::clone(&askers));
             let spawned = std::thread::Builder::new().name("asker".to_owned()).spawn(move || {
                 // Whoever hangs up has what it wanted.
-                let _ = answer(stream, &asker);
+                let _ = answer(stream, &asker, rules.as_deref());
                 count.fetch_sub(1, Ordering::Relaxed);
             });
             if spawned.is_err() {
@@ -52,16 +53,24 @@ pub fn serve(folder: &Path, asker: Asker) -> io::Result<()> {
     Ok(())
 }
 
-fn answer(stream: UnixStream, asker: &Asker) -> io::Result<()> {
+fn answer(stream: UnixStream, asker: &Asker, rules: Option<&Path>) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(stream.try_clone()?).take(REQUEST_BYTES_MAX).read_line(&mut line)?;
     let mut stream = stream;
-    let command = match serde_json::from_str(&line) {
-        Ok(command) => command,
+    let request = match serde_json::from_str(&line) {
+        Ok(request) => request,
         Err(error) => return say(&mut stream, &Answer::Refused(format!("not a command: {error}"))),
     };
+    // Files are read here, never on the media thread. Rules with a mistake in them change nothing.
+    let rules = match request {
+        Request::Ports(PortsCommand::Reload) => match rules::read(rules) {
+            Ok(rules) => Some(rules),
+            Err(error) => return say(&mut stream, &Answer::Refused(error.to_string())),
+        },
+        Request::Ports(PortsCommand::Patch) | Request::Relay(_) => None,
+    };
     let (sender, answers) = sync_channel(ANSWERS_MAX);
-    asker.ask(Asked { command, answer: sender });
+    asker.ask(Asked { request, rules, answer: sender });
     for answer in answers {
         say(&mut stream, &answer)?;
     }

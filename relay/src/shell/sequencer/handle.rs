@@ -14,6 +14,7 @@ use super::unavailable::Place;
 use super::worker::{self, Inward};
 use super::{Busy, Event, PortId, Tally, Unavailable};
 use crate::bridge::patch::Command;
+use crate::shell::wake::Waker;
 
 /// Commands that may wait for the thread: a second of a very busy relay.
 const COMMANDS_MAX: usize = 8_192;
@@ -42,11 +43,12 @@ struct Bell {
 }
 
 impl Sequencer {
-    /// Opens a client called [`super::CLIENT`] and starts its thread. What the sequencer tells is in the receiver.
+    /// Opens a client called [`super::CLIENT`] and starts its thread. What the sequencer tells is in the receiver, and
+    /// `waker` wakes whoever reads it.
     ///
     /// # Errors
     /// Why there is no sequencer, and what to do about it.
-    pub fn open() -> Result<(Self, Receiver<Event>), Unavailable> {
+    pub fn open(waker: Option<Waker>) -> Result<(Self, Receiver<Event>), Unavailable> {
         let failed = |errno| Unavailable::of_errno(errno, place());
         let (commands, inbox) = sync_channel(COMMANDS_MAX);
         let (events, outbox) = sync_channel(EVENTS_MAX);
@@ -62,6 +64,7 @@ impl Sequencer {
             bell,
             rung: Arc::clone(&rung),
             tally: Arc::clone(&tally),
+            waker,
         };
         let thread = std::thread::Builder::new()
             .name("sequencer".to_owned())

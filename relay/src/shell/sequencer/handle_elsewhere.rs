@@ -8,6 +8,7 @@ use lockstep_shared::time::LocalTime;
 
 use super::{Busy, Event, PortId, Tally, Unavailable};
 use crate::bridge::patch::Command;
+use crate::shell::wake::Waker;
 
 /// The way to ALSA's sequencer, which this system has not.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ impl Sequencer {
     ///
     /// # Errors
     /// Always: there is no ALSA.
-    pub fn open() -> Result<(Self, Receiver<Event>), Unavailable> {
+    pub fn open(_waker: Option<Waker>) -> Result<(Self, Receiver<Event>), Unavailable> {
         Err(Unavailable::other_system())
     }
 

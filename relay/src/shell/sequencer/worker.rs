@@ -24,6 +24,7 @@ use crate::bridge::patch::{Address, Command};
 use crate::shell::clock;
 use crate::shell::contain::contain;
 use crate::shell::priority::raise_current_thread;
+use crate::shell::wake::Waker;
 
 /// Cells of each pool: the most that the kernel takes.
 const POOL_CELLS: u32 = 2_000;
@@ -59,6 +60,16 @@ pub(super) struct Wires {
     pub(super) bell: UnixStream,
     pub(super) rung: Arc<AtomicBool>,
     pub(super) tally: Arc<Mutex<Tally>>,
+    pub(super) waker: Option<Waker>,
+}
+
+impl Wires {
+    /// The reader has something to read.
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
+    }
 }
 
 struct Worker {
@@ -421,7 +432,7 @@ impl Worker {
         }
         while let Some(event) = self.backlog.pop_front() {
             match self.wires.events.try_send(event) {
-                Ok(()) => {}
+                Ok(()) => self.wires.wake(),
                 Err(TrySendError::Full(event)) => {
                     self.backlog.push_front(event);
                     return;
@@ -437,6 +448,7 @@ impl Worker {
         self.give_backlog();
         if self.backlog.is_empty() && !self.owes_overrun && self.wires.events.try_send(event).is_ok() {
             self.tally.received += 1;
+            self.wires.wake();
         } else {
             self.tally.unread += 1;
             self.owes_overrun = true;
