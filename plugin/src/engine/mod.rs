@@ -274,6 +274,13 @@ impl Engine {
         self.midi.end(&mut self.end.midi_heard);
     }
 
+    /// Something that the host has played was lost on the way here: what the room believes it to hold is ended.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn end_sent_midi(&self) {
+        self.end.gauges.owe_endings();
+    }
+
     /// The keys, pedals and wheels that the host was given and holds.
     #[must_use]
     pub fn midi_held(&self) -> Held {
