@@ -73,6 +73,12 @@ impl MidiExchange {
         }
     }
 
+    /// What the host has played, in order.
+    #[cfg(test)]
+    pub(super) fn heard(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.heard.iter()
+    }
+
     /// The next message for the host, which stays until [`MidiExchange::pass`].
     ///
     /// Real-time: yes. Bound: constant.

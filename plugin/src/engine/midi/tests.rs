@@ -52,7 +52,7 @@ impl Rig {
     }
 
     fn give(&mut self, segment: Option<Segment>, first: i64) -> Vec<(i64, Vec<u8>)> {
-        let Rig { midi, audio, delay, .. } = self;
+        let Self { midi, audio, delay, .. } = self;
         midi.play(segment.as_ref(), *delay, &mut audio.midi_heard, &audio.gauges);
         let given = midi.given().iter();
         given.map(|(frame, bytes)| (first + i64::try_from(frame).unwrap(), bytes.to_vec())).collect()
