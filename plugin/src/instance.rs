@@ -1,12 +1,14 @@
 //! One plugin instance's place in the process: created silent, joined to the process's link by activation.
 
+use std::sync::Arc;
+
 use lockstep_shared::session::Invite;
 
 use crate::engine::{Engine, Rendering, Setup};
 use crate::link::{Cue, Port};
 use crate::shell::{Invites, Seat, take_seat};
 use crate::status::{LinkState, Status};
-use crate::wiring::wire;
+use crate::wiring::{Remote, wire};
 
 /// The environment variable that names the invite when a project has none.
 const INVITE_VARIABLE: &str = "LOCKSTEP_INVITE";
@@ -32,6 +34,8 @@ pub struct Instance {
     invite: Option<Invite>,
     invites: Invites,
     active: Option<Active>,
+    /// The way to the host's transport.
+    remote: Arc<Remote>,
     /// What the user should know of the last invite.
     notice: Option<String>,
 }
@@ -60,7 +64,13 @@ impl Instance {
         if let Some(invite) = &invite {
             settings.room = invite.place();
         }
-        Self { settings, invite, invites: Invites::of_user(), active: None, notice }
+        Self { settings, invite, invites: Invites::of_user(), active: None, remote: Arc::default(), notice }
+    }
+
+    /// The same, in a host whose transport may be reached.
+    #[must_use]
+    pub fn reaching(self, remote: Arc<Remote>) -> Self {
+        Self { remote, ..self }
     }
 
     /// Changes what to join and under which name; takes effect at once when active.
@@ -99,7 +109,7 @@ impl Instance {
             Rendering::Offline => Active::Offline,
             Rendering::Realtime => {
                 let port = Port::new(link_end, self.strip_name().to_owned(), setup.sample_rate);
-                self.seat(Some(Box::new(port)))
+                self.seat(Some(Box::new(port.reaching(Arc::clone(&self.remote)))))
             }
         });
         Engine::new(setup, audio_end)

@@ -95,6 +95,23 @@ pub enum Following {
     Unseen,
     /// It runs so many milliseconds ahead of the room's song.
     AheadMs(f64),
+    /// It is moved through its host.
+    Moved(Moved),
+}
+
+/// How a DAW stands that is moved through its host.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Moved {
+    /// It has been asked, and is on its way.
+    OnItsWay,
+    /// It runs so many milliseconds ahead of the room's song.
+    AheadMs(f64),
+    /// Somebody stopped it by hand.
+    StoppedByHand,
+    /// Its tempo has to be set to this many quarter notes a minute, by hand.
+    WantsTempo(f64),
+    /// It did not do what it was asked, and is left alone.
+    Refused,
 }
 
 /// The room's musical time.

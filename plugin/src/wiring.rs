@@ -13,21 +13,25 @@
 //! | levels, counters, wishes | both ways | atomics, [`Gauges`] | latest | - |
 //! | status | link -> editor | `Mutex`, neither end is real-time | latest | - |
 //! | commands | instance -> link | channel, neither end is real-time | unbounded | - |
+//! | commands to the host's transport | link -> main | `Mutex`, neither end is real-time, [`Remote`] | [`COMMANDS`] | drop oldest |
 //! | the MIDI clock's port | links of the process | `shell/clock_output`: one speaks, an atomic says who | - | wait |
 //!
 //! The audio thread only pushes and pops; whoever allocates or frees is at the other end.
 
 mod midi;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use atomic_float::{AtomicF32, AtomicF64};
 use lockstep_shared::clock::{HostPace, RoomMap};
 use lockstep_shared::dsp::ChunkFrames;
-use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp};
+use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, Span};
 use lockstep_shared::timeline::Timeline;
 use lockstep_shared::timeline::author::Reading;
+use lockstep_shared::transport::{Abilities, Command};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::engine::{Lane, Role, RoomMode};
@@ -44,6 +48,11 @@ const ORDERS: usize = 160;
 const RETIRED: usize = 2 * LANES;
 /// Lines: a few revisions in one block, 2.5 kB each.
 const GUIDES: usize = 4;
+/// Commands to a host's transport: what the main thread is asked in a second at most.
+const COMMANDS: usize = 32;
+/// A place in the song that was meant for a moment so long ago is the wrong one: shorter than a mover waits before it
+/// asks again.
+const COMMAND_STALE: Span = Span::from_millis(700);
 
 /// Remote strips that one instance can play, and the mix.
 pub const LANES: usize = STRIP_LANES + 1;
@@ -104,8 +113,20 @@ pub enum Order {
 pub struct ClockGuide {
     /// Whether the DAW is to follow.
     pub state: GuideState,
+    /// Whether the clock corrects itself by where the DAW is.
+    pub watch: Watch,
     /// The room's line, as last heard.
     pub line: Timeline,
+}
+
+/// Whether a MIDI clock goes by what the DAW around the plugin makes of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Watch {
+    /// Yes: the DAW may be following it.
+    #[default]
+    Daw,
+    /// No: the DAW is moved by its host's own functions, and whoever follows the clock is somebody else.
+    Nobody,
 }
 
 /// Whether a DAW is to follow the room's line.
@@ -282,6 +303,79 @@ impl Gauges {
     }
 }
 
+/// The way to the host's transport, for hosts that let a plugin work it: from the link's thread to the main thread of the
+/// host, the only one that may.
+#[derive(Default)]
+pub struct Remote {
+    abilities: AtomicU8,
+    commands: Mutex<VecDeque<(LocalTime, Command)>>,
+    waker: Mutex<Option<Waker>>,
+}
+
+/// Asks the host to call its main thread soon.
+type Waker = Box<dyn Fn() + Send>;
+
+impl Remote {
+    /// Says what the host can do, and how its main thread is asked to look. On the main thread.
+    pub fn offer(&self, abilities: Abilities, waker: Option<Waker>) {
+        *unspoiled(&self.waker) = waker;
+        self.abilities.store(abilities.bits(), Ordering::Release);
+    }
+
+    /// The host goes: it can do nothing any more, and is asked nothing after this call.
+    pub fn withdraw(&self) {
+        self.abilities.store(Abilities::NONE.bits(), Ordering::Release);
+        *unspoiled(&self.waker) = None;
+        unspoiled(&self.commands).clear();
+    }
+
+    /// What the host can do.
+    pub fn abilities(&self) -> Abilities {
+        Abilities::from_bits(self.abilities.load(Ordering::Acquire))
+    }
+
+    /// Asks the main thread to do this.
+    pub fn send(&self, now: LocalTime, command: Command) {
+        {
+            let mut commands = unspoiled(&self.commands);
+            if commands.len() == COMMANDS {
+                commands.pop_front();
+            }
+            commands.push_back((now, command));
+        }
+        if let Some(wake) = unspoiled(&self.waker).as_ref() {
+            wake();
+        }
+    }
+
+    /// The next command, in order. A place in the song that comes too late is left out.
+    pub fn take(&self, now: LocalTime) -> Option<Command> {
+        let mut commands = unspoiled(&self.commands);
+        loop {
+            let (sent, command) = commands.pop_front()?;
+            match command {
+                Command::Start(_) | Command::Jump(_) if now - sent > COMMAND_STALE => {}
+                Command::Start(_)
+                | Command::Jump(_)
+                | Command::Stop
+                | Command::Tempo(_)
+                | Command::Nudge(_) => return Some(command),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("abilities", &self.abilities()).finish_non_exhaustive()
+    }
+}
+
+/// What these locks guard cannot be left half-written, so a panic elsewhere does not spoil it.
+fn unspoiled<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The audio thread's ends.
 #[derive(Debug)]
 pub struct AudioEnd {
@@ -369,4 +463,34 @@ pub fn wire() -> (AudioEnd, LinkEnd) {
         gauges,
     };
     (audio, link)
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_shared::time::Beats;
+
+    use super::*;
+
+    #[test]
+    fn a_main_thread_that_was_busy_does_not_go_where_the_song_no_longer_is() {
+        let remote = Remote::default();
+        let wakes = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&wakes);
+        let waker: Waker = Box::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        remote.offer(Abilities::from_bits(7), Some(waker));
+        let (then, now) = (LocalTime::ZERO, LocalTime::ZERO + Span::from_millis(1_000));
+        remote.send(then, Command::Start(Beats::default()));
+        remote.send(then, Command::Stop);
+        remote.send(now, Command::Jump(Beats::default()));
+        assert_eq!(remote.take(now), Some(Command::Stop));
+        assert_eq!(remote.take(now), Some(Command::Jump(Beats::default())));
+        assert_eq!((remote.take(now), wakes.load(Ordering::Relaxed)), (None, 3));
+
+        remote.send(now, Command::Stop);
+        remote.withdraw();
+        remote.send(now, Command::Stop);
+        assert_eq!((remote.abilities(), wakes.load(Ordering::Relaxed)), (Abilities::NONE, 4));
+    }
 }

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`time`] names the three clocks and the grid; [`clock`] measures the maps between them;
 //! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware, [`rtpmidi`] is the
-//! protocol of foreign MIDI peers; [`wire`] is what
+//! protocol of foreign MIDI peers, [`transport`] moves a DAW that lets itself be moved; [`wire`] is what
 //! crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived; [`dsp`] turns it
 //! into sound.
 
@@ -19,4 +19,5 @@ pub mod session;
 pub mod sync;
 pub mod time;
 pub mod timeline;
+pub mod transport;
 pub mod wire;

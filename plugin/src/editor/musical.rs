@@ -8,7 +8,7 @@ use super::theme;
 use crate::instance::Instance;
 use crate::link::Cue;
 use crate::params::lock;
-use crate::status::{Following, Leader, LinkState, MusicalStatus, Part, SongPlace, Status};
+use crate::status::{Following, Leader, LinkState, Moved, MusicalStatus, Part, SongPlace, Status};
 
 /// Errors from which the figure turns to a warning: what a trained ear hears.
 const ERROR_MS_WARN: f64 = 1.0;
@@ -35,10 +35,16 @@ pub(super) fn show(ui: &mut Ui, status: &Status, instance: &Mutex<Instance>) {
         }
         if let Some((sentence, is_well)) = following(musical.following) {
             let colour = if is_well { theme::GOOD } else { theme::WARN };
-            ui.label(RichText::new(sentence).color(colour)).on_hover_text(
-                "How far this DAW's own transport is from the room's song. It is corrected all the time, once the \
-                 DAW's sync source is the MIDI input \"Lockstep Clock\".",
-            );
+            ui.label(RichText::new(sentence).color(colour)).on_hover_text(match musical.following {
+                Following::Moved(_) => {
+                    "This DAW lets Lockstep work its transport, so there is nothing to set: it starts, stops and \
+                     changes its tempo with the room. Leave its own external sync off."
+                }
+                Following::Idle | Following::Unseen | Following::AheadMs(_) => {
+                    "How far this DAW's own transport is from the room's song. It is corrected all the time, once the \
+                     DAW's sync source is the MIDI input \"Lockstep Clock\"."
+                }
+            });
         }
     });
 }
@@ -110,6 +116,22 @@ fn following(following: Following) -> Option<(String, bool)> {
             let side = if ms < 0.0 { "late" } else { "early" };
             Some((format!("{:.2} ms {side}", ms.abs()), ms.abs() < ERROR_MS_WARN))
         }
+        Following::Moved(moved) => Some(match moved {
+            Moved::OnItsWay => ("your DAW is moved by Lockstep: on its way".to_owned(), true),
+            Moved::AheadMs(ms) => {
+                (format!("your DAW is moved by Lockstep: off by {:.2} ms", ms.abs()), ms.abs() < ERROR_MS_WARN)
+            }
+            Moved::StoppedByHand => ("you stopped your DAW: press play to join in again".to_owned(), false),
+            Moved::WantsTempo(bpm) => {
+                (format!("set your DAW's tempo to {bpm:.2} BPM: Lockstep cannot set it here"), false)
+            }
+            Moved::Refused => (
+                "your DAW does not do what Lockstep asks, and is left alone: use the MIDI clock, or set the role to \
+                 Follow again"
+                    .to_owned(),
+                false,
+            ),
+        }),
     }
 }
 
@@ -149,5 +171,12 @@ mod tests {
         assert_eq!(following(Following::AheadMs(-0.124)), Some(("0.12 ms late".to_owned(), true)));
         assert_eq!(following(Following::AheadMs(30.0)), Some(("30.00 ms early".to_owned(), false)));
         assert!(following(Following::Unseen).is_some_and(|(_, is_well)| !is_well));
+        let moved = |moved| following(Following::Moved(moved)).unwrap();
+        assert_eq!(
+            moved(Moved::AheadMs(-0.3)),
+            ("your DAW is moved by Lockstep: off by 0.30 ms".to_owned(), true)
+        );
+        assert!(!moved(Moved::AheadMs(7.0)).1 && !moved(Moved::Refused).1);
+        assert!(moved(Moved::WantsTempo(97.3)).0.contains("97.30 BPM"));
     }
 }

@@ -16,7 +16,7 @@ use lockstep_shared::time::GridPosition;
 use lockstep_shared::time::convert::{i64_round, usize_from_i64};
 use lockstep_shared::timeline::author::Reading;
 
-use crate::wiring::{ClockGuide, GuideState};
+use crate::wiring::{ClockGuide, GuideState, Watch};
 
 /// An event of the clock and the frame of its block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,9 @@ impl Clock {
         let Some(guide) = self.guide.as_ref().filter(|guide| guide.state != GuideState::Off) else {
             return self.rest();
         };
-        if let Some(seen) = Observation::of(reading) {
+        if guide.watch == Watch::Daw
+            && let Some(seen) = Observation::of(reading)
+        {
             self.endpoint.observe(seen, &guide.line);
         }
         let events = &mut self.events;

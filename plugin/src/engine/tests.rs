@@ -1,7 +1,7 @@
 //! The engine alone, its link's end in the test's hands.
 
 use super::*;
-use crate::wiring::{ClockGuide, GuideState, LinkEnd, wire};
+use crate::wiring::{ClockGuide, GuideState, LinkEnd, Watch, wire};
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::{Beats, CHUNK_FRAMES, Frames, GridFrame, Span};
 use lockstep_shared::timeline::{AuthorId, Intent, Timeline};
@@ -239,7 +239,7 @@ impl Rig {
     fn guide(&mut self, state: GuideState) {
         let start = Intent::Start { beats: Beats::default(), at: GridFrame(1_024_000).position() };
         let line = Timeline::default().with_intent(AuthorId(1), &start);
-        self.link.guides.push(ClockGuide { state, line }).unwrap();
+        self.link.guides.push(ClockGuide { state, line, watch: Watch::Daw }).unwrap();
     }
 
     /// Some blocks, and what the clock said in them: device frames and events.

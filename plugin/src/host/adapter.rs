@@ -56,11 +56,12 @@ struct Progress {
 
 impl<E: Edition> Default for Lockstep<E> {
     fn default() -> Self {
-        let instance = Arc::new(Mutex::new(Instance::new()));
+        let seam = Seam::adopt();
+        let instance = Arc::new(Mutex::new(Instance::new().reaching(Arc::clone(seam.remote()))));
         Self {
             parameters: Arc::new(Parameters::new(Arc::clone(&instance))),
             instance,
-            seam: Seam::adopt(),
+            seam,
             running: Running::PassThrough,
             progress: Progress::default(),
             held: Held::default(),

@@ -6,15 +6,17 @@
 //!
 //! | function | why |
 //! |---|---|
-//! | `init` | gives the editor a way to mark the project as changed: nice-plug has none for settings outside the parameters |
+//! | `init` | gives the editor a way to mark the project as changed: nice-plug has none for settings outside the parameters; asks whether the host lets its [transport] be moved |
 //! | `activate` | makes the memory that `process` pads with, off the audio thread |
 //! | `process` | stamps the callback; carries the room's MIDI and the MIDI clock; shows nice-plug every declared port whatever the host connected: nice-plug reads past the host's array when there are fewer ports, and skips the plugin when a port has no memory |
 //! | `get_extension` | offers no window to a host that lacks the host's side of `clap.gui`: nice-plug would abort when asked to open one; offers the [note ports](note_port) |
-//! | `on_main_thread` | asks the host to mark the project as changed, which only the main thread may |
+//! | `on_main_thread` | asks the host to mark the project as changed, and its transport to move, which only the main thread may |
 //! | `destroy` | frees the shim after nice-plug has freed the plugin |
 #![expect(unsafe_code, reason = "the CLAP interface is C: pointers in, pointers out")]
 
 mod note_port;
+pub(super) mod reaper;
+mod transport;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::{null, null_mut};
@@ -36,6 +38,7 @@ use nice_plug::wrapper::clap::{PluginDescriptor, Wrapper};
 use nice_plug::wrapper::setup_logger;
 
 use self::note_port::EventSender;
+use self::transport::HostTransport;
 use super::adapter::Lockstep;
 use super::edition;
 use super::padding::{PORTS_MAX, Padding};
@@ -120,6 +123,8 @@ struct Shim {
     host: HostPointer,
     seam: Arc<Seam>,
     project_changed: Arc<AtomicBool>,
+    /// Set by `init` if the host's transport can be moved; used on the main thread only.
+    transport: OnceLock<HostTransport>,
     /// Whether the host has its side of `clap.gui`, known after `init`.
     host_has_windows: AtomicBool,
     /// Only ever tried, never waited for: `activate` and `process` do not overlap unless the host breaks the rules.
@@ -149,6 +154,7 @@ impl Shim {
             host,
             seam,
             project_changed: Arc::default(),
+            transport: OnceLock::new(),
             host_has_windows: AtomicBool::new(false),
             padding: Mutex::default(),
         });
@@ -173,6 +179,13 @@ impl Shim {
             project_changed.store(true, Ordering::Release);
             host.request_callback();
         })));
+        if let Some(transport) = HostTransport::find(host) {
+            let abilities = transport.abilities();
+            // A host that initializes twice keeps the first, which is the same.
+            let _ = shim.transport.set(transport);
+            let waker = Box::new(move || host.request_callback());
+            shim.seam.remote().offer(abilities, Some(waker));
+        }
         // SAFETY: nice-plug's own function with the `plugin_data` that it set.
         shim.inner.init.is_some_and(|init| unsafe { init(plugin) })
     }
@@ -181,6 +194,9 @@ impl Shim {
         // SAFETY: the host calls with the plugin that it was given.
         let Some(shim) = (unsafe { Self::of(plugin) }) else { return };
         shim.seam.set_marker(None);
+        // What was bent is straightened before the host is out of reach.
+        shim.move_transport();
+        shim.seam.remote().withdraw();
         if let Some(destroy) = shim.inner.destroy {
             // SAFETY: nice-plug's own function with the `plugin_data` that it set.
             unsafe { destroy(plugin) };
@@ -298,9 +314,19 @@ impl Shim {
         if shim.project_changed.swap(false, Ordering::Acquire) {
             shim.host.mark_dirty();
         }
+        shim.move_transport();
         if let Some(on_main_thread) = shim.inner.on_main_thread {
             // SAFETY: nice-plug's own function with the `plugin_data` that it set.
             unsafe { on_main_thread(plugin) };
+        }
+    }
+
+    /// Asks the host for what the link's thread wants of its transport. On the main thread only.
+    fn move_transport(&self) {
+        let Some(transport) = self.transport.get() else { return };
+        while let Some(command) = self.seam.remote().take(crate::shell::clock::now()) {
+            // SAFETY: called by functions that the host calls on its main thread, before the plugin is freed.
+            unsafe { transport.obey(command) };
         }
     }
 

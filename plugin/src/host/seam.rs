@@ -7,6 +7,7 @@
 //! | [MIDI](MidiExchange) | shim and adapter, audio thread | each other, same thread, same call |
 //! | condition | adapter, any thread | editor |
 //! | marker | shim, main thread | editor |
+//! | remote | link's thread | shim, main thread |
 //!
 //! The shim makes the seam, then has nice-plug make the plugin, which finds the seam in [`Seam::adopt`]: nice-plug's
 //! constructor takes no argument, so it is handed over through the thread that runs it.
@@ -21,6 +22,7 @@ use lockstep_shared::time::LocalTime;
 
 use super::midi::MidiExchange;
 use crate::engine::{ClockEvent, STRIP_OUTPUTS};
+use crate::wiring::Remote;
 
 thread_local! {
     static OFFERED: RefCell<Option<Arc<Seam>>> = const { RefCell::new(None) };
@@ -39,6 +41,7 @@ pub(crate) struct Seam {
     condition: AtomicU8,
     marker: Mutex<Option<Marker>>,
     host_name: Mutex<String>,
+    remote: Arc<Remote>,
     keepsake: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -168,6 +171,11 @@ impl Seam {
         if let Some(marker) = lock(&self.marker).as_ref() {
             marker();
         }
+    }
+
+    /// The way from the link's thread to the host's transport.
+    pub(super) const fn remote(&self) -> &Arc<Remote> {
+        &self.remote
     }
 
     /// Keeps `memory` until the plugin is gone: the plugin holds the last reference to its seam. What is kept must

@@ -6,7 +6,7 @@
 //!
 //! | function | why |
 //! |---|---|
-//! | `IComponent::initialize` | learns the host's name, which nice-plug does not ask for |
+//! | `IComponent::initialize` | learns the host's name, which nice-plug does not ask for, and whether it lets its [transport] be moved |
 //! | `IComponent::getBusCount`, `getBusInfo`, `activateBus` | declare the [event buses](events) |
 //! | `IComponent::terminate` | forgets the host, which is gone afterwards |
 //! | `IAudioProcessor::setupProcessing` | makes the padding; calls nice-plug twice, because it stores the mode of the call before, so an offline render would be taken for real time and the playback after it for offline |
@@ -19,6 +19,7 @@
 
 mod events;
 mod factory;
+mod transport;
 
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -170,6 +171,10 @@ impl Shim {
                 seam.set_host_name(text(&name));
             }
         }
+        if let Some(seam) = shim.seam.upgrade() {
+            // SAFETY: the host initializes on its main thread, and passes an object of its own, or null.
+            unsafe { transport::attach(object as usize, &seam, context) };
+        }
         // SAFETY: nice-plug's own function and object.
         unsafe { (shim.inner.component.base.initialize)(object, context) }
     }
@@ -180,6 +185,8 @@ impl Shim {
         if let Some(seam) = shim.seam.upgrade() {
             seam.set_marker(None);
         }
+        // SAFETY: the host terminates on its main thread.
+        unsafe { transport::detach(object as usize) };
         // SAFETY: nice-plug's own function and object.
         unsafe { (shim.inner.component.base.terminate)(object) }
     }

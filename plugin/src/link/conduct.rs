@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::LocalTime;
+use lockstep_shared::transport::Abilities;
 use lockstep_shared::wire::{DOCUMENT_BYTES_MAX, Role, Slot, Writer};
 
-use super::{Cue, Link, MusicalTime, Standpoint};
+use super::{Cue, Link, MusicalTime, Port, Standpoint};
 use crate::engine;
 
 impl Link {
@@ -23,6 +24,10 @@ impl Link {
         self.musical.set_role(speaker.map_or(Role::Off, |(_, role)| role));
         if let Some(port) = speaker.and_then(|(id, _)| self.ports.get(&id)) {
             self.musical.set_clock_offset(port.end.gauges.clock_offset_ms.load(Ordering::Relaxed));
+        }
+        if let Some((id, Role::Follow)) = speaker {
+            self.moved_through = Some(id);
+            self.musical.set_abilities(self.ports.get(&id).map_or(Abilities::NONE, Port::abilities));
         }
         let me = self.roster.you;
         if let Some(me) = me {
@@ -45,6 +50,12 @@ impl Link {
         }
         if let Some(map) = self.clock.map(now) {
             self.musical.advance(map.grid(now));
+        }
+        let remote = self.moved_through.and_then(|id| self.ports.get(&id)).map(|port| &port.remote);
+        while let Some(command) = self.musical.poll_move() {
+            if let Some(remote) = remote {
+                remote.send(now, command);
+            }
         }
         self.share_delay(now);
         if self.client.is_joined()

@@ -89,6 +89,8 @@ pub struct Link {
     ports: BTreeMap<PortId, Port>,
     pumped: LocalTime,
     musical: MusicalTime,
+    /// The instance whose host was asked to follow last.
+    moved_through: Option<PortId>,
     own_delay: OwnDelay,
     room_delay: Option<RoomDelay>,
     wishes: Wishes,
@@ -126,6 +128,7 @@ impl Link {
             ports: BTreeMap::new(),
             pumped: now,
             musical: MusicalTime::new(),
+            moved_through: None,
             own_delay: OwnDelay::new(now),
             room_delay: None,
             wishes: Wishes::default(),
@@ -154,6 +157,12 @@ impl Link {
         self.end_midi_of(now, &mut port);
         port.resync();
         port.guide(GuideNumber::UNTOLD, ClockGuide::default);
+        if self.moved_through == Some(id) {
+            self.moved_through = None;
+            if let Some(command) = self.musical.let_go() {
+                port.remote.send(now, command);
+            }
+        }
         self.refresh(now);
         Some(port)
     }

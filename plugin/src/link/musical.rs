@@ -4,7 +4,12 @@
 //!  lead    host's transport -> readings -> Author -> LEAD document -> relay
 //!  all     relay -> TIMELINE document -> line
 //!  follow  line -> Endpoint -> MIDI clock -> DAW -> its transport -> readings -> Endpoint
+//!          line -> Mover -> the host's own functions -> DAW -> its transport -> readings -> Mover
 //! ```
+//!
+//! A DAW whose host lets itself be moved is moved. The MIDI clock goes on beside that, for hardware, but is not corrected by
+//! what this DAW does: two loops around one transport would pull against each other. When the host turns out not to obey, the
+//! mover leaves it alone, and the clock has its loop back.
 //!
 //! To lead is asked for once, when the role becomes Lead. Whoever is refused, or loses the lead to somebody that takes
 //! it, does not ask again by itself: after a restart of the relay the lead is again with who had it.
@@ -16,10 +21,11 @@ use lockstep_shared::midi::{ClockOffset, Endpoint, Observation, Realtime};
 use lockstep_shared::time::{GRID_RATE, GridPosition, LocalTime, Span};
 use lockstep_shared::timeline::author::{Author, Reading};
 use lockstep_shared::timeline::{AuthorId, Place, Timeline};
+use lockstep_shared::transport::{Abilities, Command, Mover, MoverState, Nudge};
 use lockstep_shared::wire::{Lead, MemberId, Role, RoomTimeline};
 
 use super::cue::{Cue, Hand};
-use crate::wiring::{ClockGuide, GuideState};
+use crate::wiring::{ClockGuide, GuideState, Watch};
 
 /// How far ahead ticks are worked out, so that they leave at their own time and not at that of a wake-up: 3 ms.
 const AHEAD_FRAMES: f64 = 0.003 * GRID_RATE as f64;
@@ -53,12 +59,13 @@ enum Contact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GuideNumber {
     state: GuideState,
+    watch: Watch,
     lines_heard: u32,
 }
 
 impl GuideNumber {
     /// What an engine goes by that has not been told anything.
-    pub(super) const UNTOLD: Self = Self { state: GuideState::Off, lines_heard: 0 };
+    pub(super) const UNTOLD: Self = Self { state: GuideState::Off, watch: Watch::Daw, lines_heard: 0 };
 }
 
 /// The room's musical time in this process.
@@ -80,6 +87,9 @@ pub struct MusicalTime {
     told: Option<Lead>,
     endpoint: Endpoint,
     events: VecDeque<(GridPosition, Realtime)>,
+    /// None for a host that cannot be moved.
+    mover: Option<Mover>,
+    moves: VecDeque<Command>,
     late: u64,
 }
 
@@ -99,6 +109,8 @@ impl MusicalTime {
             told: None,
             endpoint: Endpoint::new(),
             events: VecDeque::new(),
+            mover: None,
+            moves: VecDeque::new(),
             late: 0,
         }
     }
@@ -110,6 +122,9 @@ impl MusicalTime {
         self.proposal = None;
         self.hand.rest();
         self.endpoint.forget_grid();
+        if let Some(mover) = &mut self.mover {
+            mover.forget_grid();
+        }
         // Their places are on a grid that is no more.
         self.events.clear();
         if self.standpoint == Standpoint::Leading {
@@ -121,6 +136,9 @@ impl MusicalTime {
     pub(super) const fn lost(&mut self) {
         self.contact = Contact::Lost;
         self.endpoint.lost();
+        if let Some(mover) = &mut self.mover {
+            mover.lost();
+        }
     }
 
     /// The relay said who leads, and the line.
@@ -129,6 +147,9 @@ impl MusicalTime {
         self.lines_heard = self.lines_heard.wrapping_add(1);
         self.contact = Contact::Heard;
         self.endpoint.regained();
+        if let Some(mover) = &mut self.mover {
+            mover.regained();
+        }
     }
 
     /// Sees whether this process, which the room calls `me`, has the lead that it asked for.
@@ -195,7 +216,26 @@ impl MusicalTime {
 
     /// How much later than the room's beats the clock leaves, in milliseconds; it glides there.
     pub(super) fn set_clock_offset(&mut self, milliseconds: f64) {
-        self.endpoint.set_offset(ClockOffset::from_millis(milliseconds));
+        let offset = ClockOffset::from_millis(milliseconds);
+        self.endpoint.set_offset(offset);
+        if let Some(mover) = &mut self.mover {
+            mover.set_offset(offset);
+        }
+    }
+
+    /// What the host of the DAW that speaks for this process can be asked.
+    pub(super) fn set_abilities(&mut self, abilities: Abilities) {
+        if self.mover.as_ref().is_none_or(|mover| mover.abilities() != abilities) {
+            self.mover = abilities.suffice().then(|| Mover::new(abilities));
+            if let Some(mover) = self.mover.as_mut().filter(|_| self.contact == Contact::Lost) {
+                mover.lost();
+            }
+        }
+    }
+
+    /// The mover, as long as the host does what it is asked.
+    fn moves_daw(&self) -> Option<&Mover> {
+        self.mover.as_ref().filter(|mover| mover.state() != MoverState::Lost)
     }
 
     /// Takes what the DAW's transport says, block by block.
@@ -207,11 +247,16 @@ impl MusicalTime {
                     self.proposal = Some(line);
                 }
             }
-            (Standpoint::Following, Some(room), _) => {
-                if let Some(seen) = Observation::of(reading) {
-                    self.endpoint.observe(seen, &room.timeline);
+            (Standpoint::Following, Some(room), _) => match &mut self.mover {
+                Some(mover) if mover.state() != MoverState::Lost => {
+                    mover.observe(reading, &room.timeline);
                 }
-            }
+                Some(_) | None => {
+                    if let Some(seen) = Observation::of(reading) {
+                        self.endpoint.observe(seen, &room.timeline);
+                    }
+                }
+            },
             (
                 Standpoint::Off
                 | Standpoint::Asking
@@ -240,8 +285,17 @@ impl MusicalTime {
         Some(wish)
     }
 
-    /// Works out the ticks up to a little ahead of `now`. A DAW that follows no more is stopped.
+    /// Works out the ticks up to a little ahead of `now`, and what the host is to be asked. A DAW that follows no more is
+    /// stopped.
     pub(super) fn advance(&mut self, now: GridPosition) {
+        if let Some(mover) = &mut self.mover {
+            let moves = &mut self.moves;
+            let mut ask = |command| moves.push_back(command);
+            match self.room.as_ref().filter(|_| self.standpoint == Standpoint::Following) {
+                Some(room) => mover.advance(&room.timeline, now, &mut ask),
+                None => mover.rest(now, &mut ask),
+            }
+        }
         let events = &mut self.events;
         if let Some(room) = self.room.as_ref().filter(|_| self.standpoint == Standpoint::Following) {
             let mut emit = |at, event| events.push_back((at, event));
@@ -266,6 +320,18 @@ impl MusicalTime {
         Some(event)
     }
 
+    /// The next thing that the host is to be asked.
+    pub(super) fn poll_move(&mut self) -> Option<Command> {
+        self.moves.pop_front()
+    }
+
+    /// The way to the host is gone: returns what takes back that it was bent, if it was. A transport that plays goes on as
+    /// its user's.
+    pub(super) fn let_go(&mut self) -> Option<Command> {
+        self.moves.clear();
+        self.mover.take().and_then(|mover| mover.is_bent().then_some(Command::Nudge(Nudge::NONE)))
+    }
+
     /// Nobody has heard the clock so far.
     pub(super) const fn repeat_clock(&mut self) {
         self.endpoint.repeat();
@@ -287,12 +353,14 @@ impl MusicalTime {
                 GuideState::Off
             }
         };
-        GuideNumber { state, lines_heard: self.lines_heard }
+        let watch = if self.moves_daw().is_some() { Watch::Nobody } else { Watch::Daw };
+        GuideNumber { state, watch, lines_heard: self.lines_heard }
     }
 
     /// The guide itself.
     pub(super) fn guide(&self) -> ClockGuide {
-        ClockGuide { state: self.guide_number().state, line: self.line().copied().unwrap_or_default() }
+        let GuideNumber { state, watch, .. } = self.guide_number();
+        ClockGuide { state, watch, line: self.line().copied().unwrap_or_default() }
     }
 
     /// What this process is to the room's musical time.
@@ -322,7 +390,13 @@ impl MusicalTime {
     /// By how much the DAW that follows is ahead of the line, in milliseconds, while the loop is closed.
     #[must_use]
     pub fn follower_error_ms(&self) -> Option<f64> {
-        self.endpoint.error_ms()
+        self.moves_daw().map_or_else(|| self.endpoint.error_ms(), Mover::error_ms)
+    }
+
+    /// How the DAW that is moved stands; none for one whose host cannot be asked.
+    #[must_use]
+    pub fn mover_state(&self) -> Option<MoverState> {
+        self.mover.as_ref().map(Mover::state)
     }
 
     /// Events of the clock that left more than 20 ms after their time.
@@ -333,89 +407,5 @@ impl MusicalTime {
 }
 
 #[cfg(test)]
-mod tests {
-    use lockstep_shared::time::Beats;
-    use lockstep_shared::time::GridFrame;
-    use lockstep_shared::timeline::Intent;
-
-    use super::*;
-
-    /// Between two looks of the link's thread: 10 ms.
-    const STEP: i64 = 480;
-    const LEADER: MemberId = MemberId(7);
-
-    fn playing() -> RoomTimeline {
-        let start = Intent::Start { beats: Beats::from_quarters(0.0), at: GridFrame(STEP).position() };
-        RoomTimeline {
-            leader: Some(LEADER),
-            timeline: Timeline::default().with_intent(AuthorId(LEADER.0), &start),
-        }
-    }
-
-    /// What leaves until `end`, a frame of the grid, as the link's thread asks: every 10 ms.
-    fn run(time: &mut MusicalTime, from: i64, end: i64) -> Vec<Realtime> {
-        let map = RoomMap::new(LocalTime::ZERO, GridFrame(0).position(), 0.0);
-        let mut left = Vec::new();
-        for frame in (from..end).step_by(usize::try_from(STEP).unwrap()) {
-            time.advance(GridFrame(frame).position());
-            while let Some(event) = time.poll_clock(map.local(GridFrame(frame + STEP).position()), &map) {
-                left.push(event);
-            }
-        }
-        left
-    }
-
-    fn follower() -> MusicalTime {
-        let mut time = MusicalTime::new();
-        time.set_role(Role::Follow);
-        time.take_room(playing());
-        time
-    }
-
-    fn count(events: &[Realtime], wanted: Realtime) -> usize {
-        events.iter().filter(|event| **event == wanted).count()
-    }
-
-    #[test]
-    fn a_daw_that_follows_no_more_is_stopped_once() {
-        let mut time = follower();
-        let begun = run(&mut time, 0, 48_000);
-        assert_eq!((count(&begun, Realtime::Start), count(&begun, Realtime::Stop)), (1, 0));
-        assert!(count(&begun, Realtime::Clock) >= 47);
-        time.set_role(Role::Off);
-        assert_eq!(run(&mut time, 48_000, 96_000), [Realtime::Stop]);
-    }
-
-    #[test]
-    fn a_lost_link_stops_the_daw_once_and_its_clock_goes_on() {
-        let mut time = follower();
-        run(&mut time, 0, 48_000);
-        time.lost();
-        let after = run(&mut time, 48_000, 96_000);
-        assert_eq!(count(&after, Realtime::Stop), 1);
-        assert!(count(&after, Realtime::Clock) >= 47);
-        assert_eq!(count(&after, Realtime::Continue) + count(&after, Realtime::Start), 0);
-    }
-
-    #[test]
-    fn a_clock_that_nobody_heard_begins_again() {
-        let mut time = follower();
-        time.repeat_clock();
-        assert_eq!(count(&run(&mut time, 0, 48_000), Realtime::Start), 1, "nothing was missed yet");
-        time.repeat_clock();
-        let after = run(&mut time, 48_000, 4 * 48_000);
-        assert_eq!((count(&after, Realtime::Stop), count(&after, Realtime::Continue)), (1, 1));
-    }
-
-    #[test]
-    fn the_lead_is_taken_only_by_who_is_to_lead() {
-        let mut time = follower();
-        time.take_lead();
-        assert_eq!(time.standpoint(), Standpoint::Following);
-        time.set_role(Role::Lead);
-        time.settle(MemberId(1));
-        assert_eq!(time.standpoint(), Standpoint::Refused(LEADER));
-        time.take_lead();
-        assert_eq!(time.standpoint(), Standpoint::Asking);
-    }
-}
+#[path = "musical_tests.rs"]
+mod tests;

@@ -7,17 +7,20 @@ use lockstep_shared::clock::RoomMap;
 use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Sinc};
 use lockstep_shared::midi::message::{Held, Message};
 use lockstep_shared::time::{ChunkIndex, GridPosition, LocalTime, MusicalStamp, SampleRate};
+use lockstep_shared::transport::Abilities;
 use lockstep_shared::wire::{ChunksPerDatagram, StripId};
 
 use super::musical::GuideNumber;
 use crate::engine::Lane;
-use crate::wiring::{ClockGuide, LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, STRIP_LANES};
+use crate::wiring::{ClockGuide, LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, Remote, STRIP_LANES};
 
 /// An instance, as the link's thread sees it.
 #[derive(Debug)]
 pub struct Port {
     pub(super) end: LinkEnd,
     pub(super) strip_name: String,
+    /// The way to its host's transport.
+    pub(super) remote: Arc<Remote>,
     sinc: Arc<Sinc>,
     lanes: [LaneState; LANES],
     resync: Resync,
@@ -65,6 +68,7 @@ impl Port {
         Self {
             end,
             strip_name,
+            remote: Arc::default(),
             sinc: Arc::new(from_grid),
             lanes: [LaneState::Free; LANES],
             resync: Resync::Done,
@@ -74,6 +78,17 @@ impl Port {
             owes_midi_end: false,
             midi_told: Held::default(),
         }
+    }
+
+    /// The same, with a way to the host's transport.
+    #[must_use]
+    pub fn reaching(self, remote: Arc<Remote>) -> Self {
+        Self { remote, ..self }
+    }
+
+    /// What its host's transport can be asked.
+    pub(super) fn abilities(&self) -> Abilities {
+        self.remote.abilities()
     }
 
     /// Changes the name that the others see.

@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use lockstep_shared::session::ClientCounters;
 use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::timeline::Motion;
+use lockstep_shared::transport::MoverState;
 use lockstep_shared::wire::handshake::RefuseReason;
 use lockstep_shared::wire::{LeaveReason, StripId, WIRE_VERSION};
 
 use super::{Link, PortId, Standing, Standpoint, room_delay};
 use crate::status::{
-    Following, Leader, LinkState, MemberStatus, MidiStatus, MusicalStatus, Part, SongPlace, Status,
+    Following, Leader, LinkState, MemberStatus, MidiStatus, Moved, MusicalStatus, Part, SongPlace, Status,
     StripStatus,
 };
 use crate::wiring::{Gauges, LaneGauges, LaneNumber, MidiGauges, STRIP_LANES};
@@ -130,12 +131,28 @@ impl Link {
         };
         let place = self.song_place(now);
         let following = match (part, place) {
-            (Part::Follows, Some(place)) if place.playing => {
-                self.musical.follower_error_ms().map_or(Following::Unseen, Following::AheadMs)
-            }
+            (Part::Follows, Some(place)) => self.following(place),
             (Part::Off | Part::Follows | Part::Asks | Part::Leads | Part::Refused, _) => Following::Idle,
         };
         MusicalStatus { part, leader, place, following }
+    }
+
+    /// How the DAW that follows stands.
+    fn following(&self, place: SongPlace) -> Following {
+        let ahead = self.musical.follower_error_ms();
+        let by_clock = ahead.map_or(Following::Unseen, Following::AheadMs);
+        match self.musical.mover_state() {
+            Some(MoverState::WrongTempo) => Following::Moved(Moved::WantsTempo(place.tempo_bpm)),
+            _ if !place.playing => Following::Idle,
+            None => by_clock,
+            // Then it may follow the clock, if its user has set it to.
+            Some(MoverState::Lost) if ahead.is_some() => by_clock,
+            Some(MoverState::Lost) => Following::Moved(Moved::Refused),
+            Some(MoverState::Released) => Following::Moved(Moved::StoppedByHand),
+            Some(MoverState::Idle | MoverState::Moving | MoverState::Track | MoverState::Hold) => {
+                Following::Moved(ahead.map_or(Moved::OnItsWay, Moved::AheadMs))
+            }
+        }
     }
 
     /// Where the room's song is, once somebody has led.

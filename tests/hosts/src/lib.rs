@@ -7,5 +7,7 @@
 pub mod block;
 pub mod clap;
 pub mod clock;
+pub mod console;
 pub mod location;
+pub mod reaper;
 pub mod vst3;

@@ -16,6 +16,7 @@
 mod alone;
 mod beats;
 mod formats;
+mod moved;
 mod other;
 mod pace;
 mod piece;

@@ -12,6 +12,8 @@ use clack_extensions::state::{HostState, HostStateImpl};
 use clack_extensions::thread_check::{HostThreadCheck, HostThreadCheckImpl};
 use clack_host::prelude::*;
 
+use super::movable;
+
 /// What a plugin has asked of its host since the last look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
@@ -44,6 +46,7 @@ impl HostHandlers for Handlers {
             .register::<HostParams>()
             .register::<HostState>()
             .register::<HostThreadCheck>();
+        movable::declare(builder);
     }
 }
 

@@ -5,11 +5,13 @@
 //!            (any thread)    (main thread)         (any one thread)                 (main thread)
 //! ```
 //!
-//! The host declares the extensions a DAW declares (parameters, state, latency, ports, thread check) and keeps what
+//! The host declares the extensions a DAW declares (parameters, state, latency, ports, thread check, and those that the
+//! process's [console](crate::console) offers) and keeps what
 //! the plugin asks of it as [`Requests`] to be looked at and obeyed, or not, by the caller.
 
 mod entry;
 mod handlers;
+mod movable;
 mod plugin;
 mod processor;
 

@@ -1,6 +1,7 @@
 //! The DAW around the plugin: what its transport says at each block, and what it makes of the plugin's MIDI clock.
 
 use lockstep_hosts::block::{Motion, Sent, Transport};
+use lockstep_hosts::console::{Offer, Song};
 use lockstep_models::followers::{Follower, Kind};
 use lockstep_shared::time::GridPosition;
 use lockstep_shared::time::convert::f64_from_u64;
@@ -14,6 +15,12 @@ pub(crate) enum TransportChoice {
     Lead,
     /// The MIDI clock that the plugin sends: the DAW slaves to the bytes of its note port
     Follow,
+    /// The plugin, by REAPER's functions
+    Reaper,
+    /// The plugin, by REAPER's functions, which do nothing
+    DeafReaper,
+    /// The plugin, by the draft extension of CLAP
+    TransportControl,
 }
 
 /// How a DAW slaves to a MIDI clock.
@@ -37,7 +44,17 @@ impl TransportChoice {
         match self {
             Self::Plays => None,
             Self::Lead => Some("Lead"),
-            Self::Follow => Some("Follow"),
+            Self::Follow | Self::Reaper | Self::DeafReaper | Self::TransportControl => Some("Follow"),
+        }
+    }
+
+    /// What the DAW offers its plugins.
+    pub(crate) const fn offer(self) -> Offer {
+        match self {
+            Self::Plays | Self::Lead | Self::Follow => Offer::Nothing,
+            Self::Reaper => Offer::Reaper,
+            Self::DeafReaper => Offer::DeafReaper,
+            Self::TransportControl => Offer::TransportControl,
         }
     }
 }
@@ -64,6 +81,7 @@ pub(crate) struct Daw {
 enum Way {
     Itself { from_frame: f64 },
     Slaves(Box<Follower>),
+    Moved(Song),
 }
 
 /// A status byte with two bytes of data, alone among those of a clock.
@@ -79,6 +97,11 @@ impl Daw {
     pub(crate) fn following(sample_rate: f64, tempo_bpm: f64, kind: FollowerKind, seed: u64) -> Self {
         let follower = Box::new(Follower::new(kind.into(), seed));
         Self { sample_rate, tempo_bpm, way: Way::Slaves(follower) }
+    }
+
+    /// A DAW whose console moves it.
+    pub(crate) fn moved(sample_rate: f64, tempo_bpm: f64) -> Self {
+        Self { sample_rate, tempo_bpm, way: Way::Moved(Song::new(sample_rate, tempo_bpm)) }
     }
 
     /// The transport at the first frame of a block, which is frame `frame` of the DAW.
@@ -102,6 +125,7 @@ impl Daw {
                 };
                 at_quarters(motion, follower.tempo_bpm(), seen.quarters)
             }
+            Way::Moved(song) => song.transport(frame),
         }
     }
 

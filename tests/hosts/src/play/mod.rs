@@ -26,6 +26,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use lockstep_hosts::block::{Automation, Input, Output, Stereo};
 use lockstep_hosts::clap::{Activation, ClapHost, Plugin, PortDirection};
 use lockstep_hosts::clock;
+use lockstep_hosts::console::Console;
 use lockstep_shared::time::convert::{f64_from_u64, usize_trunc};
 use serde_json::json;
 
@@ -114,6 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot listen for signals")?;
     }
+    Console::get().set_offer(arguments.transport.offer());
     let host = ClapHost::load(&arguments.plugin)?;
     let mut plugin = host.instantiate_first()?;
     let (ports, taps, recorders) = open_files(arguments, &mut plugin)?;
@@ -227,6 +229,9 @@ fn session(
             }
             TransportChoice::Follow => {
                 Daw::following(rate, arguments.tempo, arguments.follower, arguments.seed)
+            }
+            TransportChoice::Reaper | TransportChoice::DeafReaper | TransportChoice::TransportControl => {
+                Daw::moved(rate, arguments.tempo)
             }
         },
         beats,

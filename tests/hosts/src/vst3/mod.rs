@@ -4,13 +4,15 @@
 //! Vst3Host --create--> Plugin: set_bus*, set_up, start, process*, stop, (again)
 //! ```
 //!
-//! The host is as plain as the standard allows: a host context that answers its name, a component handler that
+//! The host is as plain as the standard allows: a host context that answers its name (and is REAPER's where the process's
+//! [console](crate::console) offers that), a component handler that
 //! remembers what it was told, parameter changes and streams in memory. It keeps no thread and makes no timers.
 
 mod factory;
 mod objects;
 mod plugin;
 mod process;
+mod reaper;
 mod state;
 
 pub use factory::{Class, Vst3Host};

@@ -13,8 +13,9 @@ use vst3::{ComPtr, ComWrapper};
 
 use super::factory::Module;
 use super::objects::{ComponentHandler, HandlerLog, HostApplication};
-use super::{Vst3Error, check};
+use super::{Vst3Error, check, reaper};
 use crate::block::ParameterId;
+use crate::console::{Console, Offer};
 
 /// How the host says that it will call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +128,15 @@ const SWITCH_OFF: TBool = 0;
 impl Plugin {
     pub(super) fn initialize(component: ComPtr<IComponent>, module: Arc<Module>) -> Result<Self, Vst3Error> {
         debug_assert_eq!(MediaTypes_::kAudio, 0, "the media type of audio");
-        let context = ComWrapper::new(HostApplication)
+        let plain = ComWrapper::new(HostApplication)
             .to_com_ptr::<IHostApplication>()
             .ok_or(Vst3Error::Missing("host context"))?;
+        let context = match Console::get().offer() {
+            Offer::Reaper | Offer::DeafReaper => reaper::context(),
+            Offer::Nothing | Offer::TransportControl => plain.as_ptr().cast::<FUnknown>(),
+        };
         // SAFETY: the component lives, and keeps its own reference to the context if it needs one.
-        check("initializing", unsafe { component.initialize(context.as_ptr().cast::<FUnknown>()) })?;
+        check("initializing", unsafe { component.initialize(context) })?;
         let processor = component.cast().ok_or(Vst3Error::Missing("audio processor"))?;
         let controller: ComPtr<IEditController> =
             component.cast().ok_or(Vst3Error::Missing("edit controller in the same object"))?;

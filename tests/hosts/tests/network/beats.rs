@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use lockstep_hosts::block::Motion;
 use lockstep_hosts::clock;
 use lockstep_shared::time::Span;
 use serde_json::Value;
@@ -37,31 +38,56 @@ fn a_host_that_follows_plays_what_the_leader_plays() {
 }
 
 /// Where a host's song was, by the machine's clock.
-struct Song {
+#[derive(Debug, Default)]
+pub(super) struct Song {
     /// Seconds and quarters, while it played.
-    played: Vec<(f64, f64)>,
+    pub(super) played: Vec<(f64, f64)>,
+    /// How often it began to play.
+    pub(super) starts: usize,
+    /// Its tempo while it played, in the end.
+    pub(super) bpm: f64,
+    plays: bool,
 }
 
 impl Song {
-    fn read(folder: &Path) -> Self {
+    pub(super) fn read(folder: &Path) -> Self {
         let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
         let anchor = report["anchor_monotonic_ns"].as_f64().unwrap() * 1e-9;
         let rate_hz = report["device_rate_hz"].as_f64().unwrap();
         let text = fs::read_to_string(folder.join("beats.csv")).unwrap();
-        let played = text.lines().filter_map(|line| {
+        let mut song = Self::default();
+        for line in text.lines() {
             let fields: Vec<&str> = line.split(',').collect();
-            let [frame, "transport", quarters, _, "1"] = fields[..] else { return None };
-            Some((anchor + frame.parse::<f64>().unwrap() / rate_hz, quarters.parse().unwrap()))
-        });
-        Self { played: played.collect() }
+            let [frame, "transport", quarters, bpm, plays] = fields[..] else { continue };
+            let seconds = anchor + frame.parse::<f64>().unwrap() / rate_hz;
+            song.note(
+                seconds,
+                quarters.parse().unwrap(),
+                bpm.parse().unwrap(),
+                if plays == "1" { Motion::Playing } else { Motion::Stopped },
+            );
+        }
+        song
     }
 
-    fn end_seconds(&self) -> f64 {
+    /// What the transport says at `seconds`.
+    pub(super) fn note(&mut self, seconds: f64, quarters: f64, bpm: f64, motion: Motion) {
+        if motion == Motion::Stopped {
+            self.plays = false;
+            return;
+        }
+        self.starts += usize::from(!self.plays);
+        self.plays = true;
+        self.bpm = bpm;
+        self.played.push((seconds, quarters));
+    }
+
+    pub(super) fn end_seconds(&self) -> f64 {
         self.played.last().expect("the host played").0
     }
 
     /// Between the blocks around it.
-    fn quarters_at(&self, seconds: f64) -> Option<f64> {
+    pub(super) fn quarters_at(&self, seconds: f64) -> Option<f64> {
         let after = self.played.partition_point(|(at, _)| *at <= seconds);
         let ((from, before), (to, next)) =
             (*self.played.get(after.checked_sub(1)?)?, *self.played.get(after)?);
