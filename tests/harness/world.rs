@@ -339,7 +339,8 @@ impl World {
         member.last_position = position.map(|quarters| (member.audio.truth(first), quarters));
         let controls = &member.plan.daw.controls;
         let end = first + Frames(i64_from_usize(frames));
-        while let Some((at, bytes)) = member.midi_to_play.pop_front_if(|(at, _)| *at < end) {
+        while member.midi_to_play.front().is_some_and(|(at, _)| *at < end) {
+            let Some((at, bytes)) = member.midi_to_play.pop_front() else { break };
             member.engine.hear_midi(usize_from_i64((at - first).0), &bytes);
         }
         member.engine.process(member.clock.local(now), &mut block, &transport, controls);
