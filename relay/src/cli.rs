@@ -1,5 +1,7 @@
 //! The command line.
 
+mod report;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Listen, LogFormat, LogLevel, Overrides, RoomConfig};
+use crate::relay::command::{Answer, Command as Request};
+use crate::shell::control::{self, ControlError};
 use crate::shell::host::invite_host;
 use crate::shell::state::State;
 use crate::shell::{self, ShellError};
@@ -47,6 +51,20 @@ enum Command {
         /// The room's name
         room: String,
     },
+    /// Tell who is in each room by RTP-MIDI, and how their links do
+    Status,
+    /// Show MIDI as it passes in a room, until interrupted
+    Monitor {
+        /// The room's name
+        room: String,
+    },
+    /// Silence everything that may still sound in a room
+    Panic {
+        /// The room's name
+        room: String,
+        /// Only what this participant plays
+        participant: Option<String>,
+    },
     /// Check a configuration file and say what it would run
     Check {
         /// The file to check
@@ -86,6 +104,9 @@ struct Flags {
     /// Members at a time, of every room, 1 to 100 [default: 50]
     #[arg(long, global = true, value_name = "N", env = "LOCKSTEP_RELAY_MEMBERS_MAX", hide_env = true)]
     members_max: Option<usize>,
+    /// UDP port of the first room's RTP-MIDI session; data is one more, the next room two more; 0 for none [default: 5004]
+    #[arg(long, global = true, value_name = "PORT", env = "LOCKSTEP_RELAY_MIDI_PORT", hide_env = true)]
+    midi_port: Option<u16>,
     /// Host name or address in invites [default: this machine's]
     #[arg(long, global = true, value_name = "HOST", env = "LOCKSTEP_RELAY_PUBLIC_HOST", hide_env = true)]
     public_host: Option<String>,
@@ -110,6 +131,9 @@ pub enum CommandError {
     /// The start or the running.
     #[error(transparent)]
     Shell(#[from] ShellError),
+    /// The running relay.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// Nobody reads what was asked for.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
@@ -124,6 +148,9 @@ pub fn main() -> Result<(), CommandError> {
     match line.command {
         None | Some(Command::Run) => run(line.flags),
         Some(Command::Invite { room }) => invite(line.flags, &room),
+        Some(Command::Status) => ask(line.flags, &Request::Status),
+        Some(Command::Monitor { room }) => ask(line.flags, &Request::Monitor { room }),
+        Some(Command::Panic { room, participant }) => ask(line.flags, &Request::Panic { room, participant }),
         Some(Command::Check { file }) => check(line.flags, file),
     }
 }
@@ -136,7 +163,9 @@ impl CommandError {
             Self::Config(_) | Self::Shell(ShellError::NoRoom { .. } | ShellError::NoPort) => 2,
             Self::Shell(ShellError::State(_)) => 3,
             Self::Shell(ShellError::Listen(_)) => 4,
-            Self::Shell(ShellError::System { .. } | ShellError::MediaThread) | Self::Output(_) => 1,
+            Self::Shell(ShellError::System { .. } | ShellError::MediaThread)
+            | Self::Control(_)
+            | Self::Output(_) => 1,
         }
     }
 }
@@ -149,6 +178,18 @@ fn run(flags: Flags) -> Result<(), CommandError> {
 fn invite(flags: Flags, room: &str) -> Result<(), CommandError> {
     let invite = shell::invite(&resolve(flags)?, room)?;
     Ok(writeln!(std::io::stdout(), "{invite}")?)
+}
+
+/// Asks the relay that runs with the same state folder, and prints what it says.
+fn ask(flags: Flags, request: &Request) -> Result<(), CommandError> {
+    let config = resolve(flags)?;
+    let state = State::locate(config.state.as_deref()).map_err(ShellError::from)?;
+    let mut output = std::io::stdout();
+    Ok(control::ask(state.folder(), request, |answer| match answer {
+        Answer::Done | Answer::Refused(_) => Ok(()),
+        Answer::Text(text) => writeln!(output, "{text}"),
+        Answer::Status(rooms) => output.write_all(report::text(&rooms).as_bytes()),
+    })?)
 }
 
 fn check(flags: Flags, file: PathBuf) -> Result<(), CommandError> {
@@ -187,6 +228,7 @@ fn resolve(flags: Flags) -> Result<Config, ConfigError> {
         listen: flags.listen,
         rooms: flags.rooms,
         members_max: flags.members_max,
+        midi_port: flags.midi_port,
         public_host: flags.public_host,
         log_format: flags.log_format,
         log_level: flags.log_level,

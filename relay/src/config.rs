@@ -16,16 +16,19 @@
 mod error;
 mod file;
 mod log;
+pub mod midi;
 mod value;
 
 pub use error::{ConfigError, Place, Problem};
 pub use file::{FileConfig, FileLog, FileRoom};
 pub use log::{LogFormat, LogLevel, UnknownWord};
+pub use midi::MidiConfig;
 
 use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use lockstep_shared::session::DEFAULT_PORT;
+use midi::MIDI_PORT_DEFAULT;
 
 /// The room that is opened when nobody names one.
 pub const ROOM_DEFAULT: &str = "studio";
@@ -35,7 +38,7 @@ pub const MEMBERS_MAX_DEFAULT: usize = 50;
 pub const MEMBERS_MAX_LIMIT: usize = 100;
 
 /// All that the relay runs with, each value checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The folder of the key and the rooms' secrets; `None` lets the shell choose.
     pub state: Option<PathBuf>,
@@ -45,6 +48,10 @@ pub struct Config {
     pub public_host: Option<String>,
     /// The rooms, in the order they were named; never empty, no name twice.
     pub rooms: Vec<RoomConfig>,
+    /// Whether there are ports at ALSA's sequencer, where there is one.
+    pub sequencer: bool,
+    /// The rules that connect its ports.
+    pub rules: Option<PathBuf>,
     /// How to log.
     pub log: LogConfig,
     /// Where to write figures every second, if anywhere.
@@ -52,12 +59,14 @@ pub struct Config {
 }
 
 /// One room.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RoomConfig {
     /// Its name, as in its invite.
     pub name: String,
     /// Members at a time.
     pub members_max: usize,
+    /// Its MIDI.
+    pub midi: MidiConfig,
 }
 
 /// Where to listen.
@@ -92,6 +101,8 @@ pub struct Overrides {
     pub rooms: Vec<String>,
     /// `--members-max`, for every room.
     pub members_max: Option<usize>,
+    /// `--midi-port`, of the first room; 0 for none.
+    pub midi_port: Option<u16>,
     /// `--public-host`.
     pub public_host: Option<String>,
     /// `--log-format`.
@@ -113,7 +124,9 @@ impl Config {
             state: over.state.or_else(|| file.state.clone()),
             listen: resolve_listen(&file, &over.listen)?,
             public_host: resolve_host(&file, over.public_host)?,
-            rooms: resolve_rooms(&file, &over.rooms, over.members_max)?,
+            rooms: resolve_midi(resolve_rooms(&file, &over.rooms, over.members_max)?, &file, over.midi_port)?,
+            sequencer: file.midi.sequencer.unwrap_or(true),
+            rules: file.midi.rules.clone(),
             log: LogConfig {
                 format: over.log_format.or(file.log.format).unwrap_or_default(),
                 level: over.log_level.or(file.log.level).unwrap_or_default(),
@@ -159,7 +172,7 @@ fn resolve_rooms(
     for room in &file.rooms {
         value::room_name(&room.name, &rooms).map_err(|problem| place.error(problem))?;
         let members_max = room.members_max.or(file.members_max).unwrap_or(MEMBERS_MAX_DEFAULT);
-        rooms.push(RoomConfig { name: room.name.clone(), members_max });
+        rooms.push(RoomConfig::new(&room.name, members_max));
     }
     let members_max_file = file.members_max.unwrap_or(MEMBERS_MAX_DEFAULT);
     for members_max in rooms.iter().map(|room| room.members_max).chain([members_max_file]) {
@@ -171,11 +184,11 @@ fn resolve_rooms(
             value::room_name(name, &rooms).map_err(|problem| Place::CommandLine.error(problem))?;
             let in_file = known.iter().find(|room| room.name == *name);
             let members_max = in_file.map_or(members_max_file, |room| room.members_max);
-            rooms.push(RoomConfig { name: name.clone(), members_max });
+            rooms.push(RoomConfig::new(name, members_max));
         }
     }
     if rooms.is_empty() {
-        rooms.push(RoomConfig { name: ROOM_DEFAULT.to_owned(), members_max: members_max_file });
+        rooms.push(RoomConfig::new(ROOM_DEFAULT, members_max_file));
     }
     if let Some(members_max) = members_max {
         value::members_max(members_max).map_err(|problem| Place::CommandLine.error(problem))?;
@@ -184,6 +197,47 @@ fn resolve_rooms(
         }
     }
     Ok(rooms)
+}
+
+/// Gives each room its MIDI: its turn among the ports, and what the file says of it.
+fn resolve_midi(
+    rooms: Vec<RoomConfig>,
+    file: &FileConfig,
+    over: Option<u16>,
+) -> Result<Vec<RoomConfig>, ConfigError> {
+    let (place, first) = match over {
+        Some(port) => (Place::CommandLine, port),
+        None => (file.place(), file.midi.port.unwrap_or(MIDI_PORT_DEFAULT)),
+    };
+    let first = midi::session_port(first).map_err(|problem| place.error(problem))?;
+    let mut resolved: Vec<RoomConfig> = Vec::new();
+    for (number, room) in (0..).zip(rooms) {
+        let turn = first.and_then(|first| first.checked_add(2 * number)).filter(|port| *port < u16::MAX);
+        let usual = MidiConfig::usual(&room.name, turn);
+        let in_file = file.rooms.iter().find(|known| known.name == room.name);
+        let mut midi = match in_file {
+            Some(known) => usual.resolve(&known.midi, &file.place())?,
+            None => usual,
+        };
+        if over == Some(0) {
+            midi.port = None;
+        }
+        let is_near = |other: &&RoomConfig| match (other.midi.port, midi.port) {
+            (Some(other), Some(port)) => other.abs_diff(port) < 2,
+            (None, _) | (_, None) => false,
+        };
+        if let Some(other) = resolved.iter().find(is_near) {
+            return Err(place.error(Problem::MidiPortTwice(other.name.clone(), room.name)));
+        }
+        resolved.push(RoomConfig { midi, ..room });
+    }
+    Ok(resolved)
+}
+
+impl RoomConfig {
+    fn new(name: &str, members_max: usize) -> Self {
+        Self { name: name.to_owned(), members_max, midi: MidiConfig::usual(name, None) }
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,14 @@ impl Grid {
         GridPosition::from_raw(i64::try_from(raw).unwrap_or(i64::MAX))
     }
 
+    /// The nanosecond nearest to `position`.
+    #[must_use]
+    pub fn instant(&self, position: GridPosition) -> LocalTime {
+        let one = i128::from(GridFrame(1).position().raw()) * i128::from(GRID_RATE);
+        let nanos = (i128::from(position.raw()) * NANOS_PER_SECOND + one / 2).div_euclid(one);
+        LocalTime::from_nanos(self.start.nanos().saturating_add(i64::try_from(nanos).unwrap_or(i64::MAX)))
+    }
+
     /// The first nanosecond at or after `frame`.
     #[must_use]
     pub fn local(&self, frame: GridFrame) -> LocalTime {

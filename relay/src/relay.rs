@@ -6,6 +6,8 @@
 //!
 //! A room runs inside a guard: if it fails, its members are told and it starts anew, empty; the others play on.
 
+pub mod command;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,6 +20,7 @@ use lockstep_shared::time::{GridPosition, LocalTime};
 use lockstep_shared::wire::midi;
 use lockstep_shared::wire::{Element, Elements, Gains, Lead, LeaveReason, Profile, RoomDelay, Slot, Writer};
 
+use self::command::{Answer, Command, CommandRefused};
 use crate::bridge::Passed;
 use crate::grid::Grid;
 use crate::room::{Presence, Room, RoomCounters, Send, Told};
@@ -118,6 +121,13 @@ pub enum RelayEvent {
         /// Why; none when it was just silent too long.
         reason: Option<LeaveReason>,
     },
+    /// MIDI has passed in a room, while somebody monitors.
+    Passed {
+        /// The room's name.
+        room: String,
+        /// From whom, and what: for people.
+        line: String,
+    },
     /// A room failed and was started anew; its members were told.
     RoomFailed {
         /// The room's name.
@@ -137,6 +147,7 @@ pub struct Relay {
     /// Which room a session is in.
     room_of: BTreeMap<SessionId, usize>,
     events: VecDeque<RelayEvent>,
+    is_monitored: bool,
     stats: RelayStats,
 }
 
@@ -155,6 +166,7 @@ impl Relay {
             rooms: settings.rooms.into_iter().map(|room| (room.name, Room::new())).collect(),
             room_of: BTreeMap::new(),
             events: VecDeque::new(),
+            is_monitored: false,
             stats: RelayStats::default(),
         }
     }
@@ -259,6 +271,40 @@ impl Relay {
             members_now += room.member_count() as u64;
         }
         RelayStats { members_now, rooms, sessions: self.server.counters(), ..self.stats }
+    }
+
+    /// Whether what passes is to be told as [`RelayEvent::Passed`].
+    pub const fn set_monitored(&mut self, is_monitored: bool) {
+        self.is_monitored = is_monitored;
+    }
+
+    /// Does what an admin asks; drain `poll_transmit` afterwards.
+    ///
+    /// # Errors
+    /// A room or participant that there is not.
+    pub fn handle_command(&mut self, now: LocalTime, command: Command) -> Result<Answer, CommandRefused> {
+        let grid = self.grid.position(now);
+        let answer = match command {
+            Command::Status => {
+                Answer::Status(self.rooms.iter().map(|(name, room)| room.status(name)).collect())
+            }
+            Command::Monitor { room } => {
+                self.room_named(&room)?;
+                Answer::Done
+            }
+            Command::Panic { room, participant } => {
+                self.room_named(&room)?.panic(&room, participant.as_deref(), grid)?;
+                Answer::Done
+            }
+        };
+        self.drain_midi(now);
+        Ok(answer)
+    }
+
+    fn room_named(&mut self, name: &str) -> Result<&mut Room, CommandRefused> {
+        let names = || self.rooms.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let refused = CommandRefused::NoRoom { room: name.to_owned(), rooms: names() };
+        self.rooms.iter_mut().find(|(known, _)| known == name).map(|(_, room)| room).ok_or(refused)
     }
 
     /// The grid that all rooms count by.
@@ -373,9 +419,13 @@ impl Relay {
 
     /// Hands on what was played.
     fn drain_midi(&mut self, now: LocalTime) {
-        let Self { server, rooms, stats, .. } = self;
-        for (_, room) in rooms {
+        let Self { server, rooms, stats, events, is_monitored, .. } = self;
+        for (name, room) in rooms {
             while let Some(Passed { from, at, message }) = room.poll_midi() {
+                if *is_monitored {
+                    let line = format!("{:<24} {message}", room.name_of_source(from));
+                    events.push_back(RelayEvent::Passed { room: name.clone(), line });
+                }
                 for session in room.midi_listeners(from) {
                     let sent = midi::encode(at, &message, |entry| server.send_entry(now, session, entry));
                     stats.midi_unheard += u64::from(sent.is_err());

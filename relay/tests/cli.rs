@@ -210,3 +210,18 @@ fn help_tells_the_way_and_a_wrong_flag_is_exit_code_two() {
     assert!(sentence.contains("\"No Spaces\"") && sentence.contains("a-z"), "{sentence}");
     assert!(failure(&run(&["--log", "loud"]), USAGE).contains("error, warn, info, debug, trace"));
 }
+
+#[test]
+#[cfg(unix)]
+fn a_relay_that_runs_can_be_asked_and_one_that_does_not_is_said_so() {
+    let folder = tempdir().unwrap();
+    let said = |words: &[&str]| String::from_utf8(run_in(folder.path(), words).stdout).unwrap();
+    let sentence = failure(&run_in(folder.path(), &["status"]), 1);
+    assert!(sentence.contains("no relay runs with the state folder"), "{sentence}");
+    let relay = Relay::start(folder.path(), &["--listen", "127.0.0.1:0"]);
+    assert!(said(&["status"]).starts_with("studio: 0 with the plugin"), "{}", said(&["status"]));
+    assert_eq!(said(&["panic", "studio"]), "");
+    let sentence = failure(&run_in(folder.path(), &["panic", "attic"]), 1);
+    assert!(sentence.contains("there is no room \"attic\"; this relay has studio"), "{sentence}");
+    drop(relay);
+}

@@ -34,7 +34,7 @@ impl Relay {
 
     fn start_in(folder: &Path, listen: &str) -> (Self, Invite) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep-relay"))
-            .args(["--listen", listen, "--log", "warn", "--state"])
+            .args(["--listen", listen, "--midi-port", "0", "--log", "warn", "--state"])
             .arg(folder)
             .stdout(Stdio::piped())
             .spawn()

@@ -5,9 +5,9 @@
 //! checks it. The same types run in the plugin, in the relay, and in the simulator.
 //!
 //! Reading order: [`time`] names the three clocks and the grid; [`clock`] measures the maps between them;
-//! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware, [`rtpmidi`] is the
-//! protocol of foreign MIDI peers, [`transport`] moves a DAW that lets itself be moved; [`wire`] is what
-//! crosses the network; [`session`] joins a member to a relay; [`jitter`] holds what arrived; [`dsp`] turns it
+//! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware, [`transport`] moves a DAW
+//! that lets itself be moved, [`rtpmidi`] is the protocol of foreign MIDI peers; [`wire`] is what crosses the network;
+//! [`session`] joins a member to a relay; [`jitter`] holds what arrived; [`dsp`] turns it
 //! into sound.
 
 pub mod clock;

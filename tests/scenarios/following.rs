@@ -51,6 +51,21 @@ fn the_closed_loop_brings_every_follower_within_a_millisecond_in_eight_beats() {
 }
 
 #[test]
+fn a_host_that_was_never_seen_before_is_in_time_within_two_seconds_or_four_beats_of_its_start() {
+    for kind in Kind::ALL {
+        for (bpm, most) in [(60.0, 4.0), (112.0, 2.143), (120.0, 2.0), (174.0, 2.0)] {
+            for seed in 0..8 {
+                let mut studio = studio(kind, Correction::ClosedLoop, seed);
+                studio.run(&line_from(0.0, bpm), START + 10 * SECOND);
+                let acquired = studio.in_time_from(0.5).expect("it ends in time") - 2.0;
+                println!("acquired, {kind:?}, {bpm} BPM, seed {seed}: {acquired:.2} s");
+                assert!(acquired <= most, "{kind:?} at {bpm}, seed {seed}: {acquired} s");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_open_loop_shows_the_followers_own_latency() {
     for kind in Kind::ALL {
         let mut studio = studio(kind, Correction::OpenLoop, 1);
@@ -153,7 +168,7 @@ fn a_slew_of_the_offset_disturbs_no_count() {
     studio.run(&line, 70 * SECOND);
     assert!(studio.error_quantile(65 * SECOND, 1.0) < 1.0);
     assert_eq!(studio.emitted.iter().filter(|(_, event)| *event != Realtime::Clock).count(), 1, "one Start");
-    let ticks: Vec<f64> = studio.emitted.iter().map(|(at, _)| *at).filter(|at| *at > 97_000.0).collect();
+    let ticks: Vec<f64> = studio.emitted.iter().map(|(at, _)| *at).filter(|at| *at > 240_000.0).collect();
     assert!(ticks.windows(2).all(|pair| (989.9..1_010.2).contains(&(pair[1] - pair[0]))));
 }
 

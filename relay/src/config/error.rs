@@ -61,6 +61,31 @@ pub enum Problem {
     /// A list of addresses with nothing in it.
     #[error("listen is empty; name at least one ADDRESS:PORT, or leave the key out to listen everywhere")]
     ListenEmpty,
+    /// Not a session's name.
+    #[error("session name {0:?} cannot be used; write 1 to 63 bytes without control characters")]
+    SessionName(String),
+    /// No room for the data port above it.
+    #[error(
+        "MIDI port {0} cannot be used, for data needs the one above; write 1 to 65534, or 0 for no RTP-MIDI"
+    )]
+    MidiPort(u16),
+    /// Two rooms with one port.
+    #[error(
+        "rooms {0:?} and {1:?} have the same RTP-MIDI ports; each needs two of its own, control and the one above"
+    )]
+    MidiPortTwice(String, String),
+    /// Too early or too late.
+    #[error("clock_offset_ms is {0}; write a number from -250 to 250")]
+    ClockOffset(String),
+    /// Neither address, network nor name.
+    #[error("list entry {0:?} cannot be used; write an address, a network as in \"10.1.0.0/16\", or a name")]
+    Listed(String),
+    /// Not a peer.
+    #[error("invite entry {0:?} cannot be used; write HOST:PORT, as in \"192.168.1.30:5004\"")]
+    Invited(String),
+    /// Not a group.
+    #[error("multicast group {0} cannot be used; write an address from 224.0.0.0 to 239.255.255.255")]
+    MulticastGroup(core::net::Ipv4Addr),
     /// Not a host.
     #[error(
         "public_host {0:?} cannot be used; write a host name or address alone, as in \"play.example.org\" (the \

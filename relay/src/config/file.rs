@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::midi::{FileMidi, FileRoomMidi};
 use super::{ConfigError, LogFormat, LogLevel, Place, Problem};
 
 /// What the file says.
@@ -19,11 +20,14 @@ use super::{ConfigError, LogFormat, LogLevel, Place, Problem};
 /// level = "info"                      # error, warn, info, debug, trace
 /// format = "text"                     # text, json
 ///
+/// [midi]                              # more in `config/midi.rs`
+/// port = 5004
+///
 /// [[room]]
 /// name = "studio"
 /// members_max = 8
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileConfig {
     /// The state folder.
@@ -36,6 +40,9 @@ pub struct FileConfig {
     pub members_max: Option<usize>,
     /// Where to write figures every second.
     pub stats_json: Option<PathBuf>,
+    /// MIDI of all rooms.
+    #[serde(default)]
+    pub midi: FileMidi,
     /// How to log.
     #[serde(default)]
     pub log: FileLog,
@@ -58,13 +65,16 @@ pub struct FileLog {
 }
 
 /// One `[[room]]` of the file.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRoom {
     /// Its name.
     pub name: String,
     /// Members at a time.
     pub members_max: Option<usize>,
+    /// Its MIDI.
+    #[serde(default)]
+    pub midi: FileRoomMidi,
 }
 
 impl FileConfig {

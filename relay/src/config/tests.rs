@@ -120,3 +120,48 @@ fn room_names_end_at_32_bytes() {
         assert_eq!(Config::resolve(None, over).is_ok(), good, "{name}");
     }
 }
+
+#[test]
+fn rooms_take_their_turns_at_the_midi_ports() {
+    let ports = |text: &str, over: Overrides| -> Vec<Option<u16>> {
+        let config = resolve(text, over).expect(text);
+        config.rooms.iter().map(|room| room.midi.port).collect()
+    };
+    let rooms =
+        "[[room]]\nname = \"a\"\n[[room]]\nname = \"b\"\n[room.midi]\nport = 6000\n[[room]]\nname = \"c\"\n";
+    assert_eq!(ports(rooms, Overrides::default()), [Some(5_004), Some(6_000), Some(5_008)]);
+    let over = |port| Overrides { midi_port: Some(port), ..Overrides::default() };
+    assert_eq!(ports(rooms, over(7_000)), [Some(7_000), Some(6_000), Some(7_004)]);
+    assert_eq!(ports(rooms, over(0)), [None; 3]);
+    assert!(
+        sentence("[[room]]\nname = \"a\"\n[[room]]\nname = \"b\"\n[room.midi]\nport = 5005\n")
+            .contains("same RTP-MIDI")
+    );
+}
+
+#[test]
+fn a_rooms_midi_is_read_and_mistakes_in_it_are_named() {
+    let room = |midi: &str| format!("[[room]]\nname = \"duo\"\n[room.midi]\n{midi}");
+    let text = room(
+        "who = \"list\"\nlist = [\"192.168.1.20\", \"10.1.0.0/16\", \"Keys\"]\ninvite = [\"[::1]:5004\", \"mac.local:5006\"]\n\
+         clock_offset_ms = -2.5\nclock_from = \"Drums\"\nmulticast = { interface = \"192.168.1.2\" }\n",
+    );
+    let config = resolve(&text, Overrides::default()).expect("good");
+    let midi = &config.rooms[0].midi;
+    assert_eq!((midi.who, midi.list.len()), (midi::Who::List, 3));
+    assert_eq!(midi.list[1], midi::Listed::Network([10, 1, 0, 0].into(), 16));
+    assert_eq!(midi.invite[0], midi::Invited { host: "::1".into(), port: 5_004 });
+    assert_eq!(midi.multicast.map(|gateway| (gateway.port, gateway.ttl)), Some((21_928, 1)));
+    for (bad, part) in [
+        ("list = [\"10.0.0.0/33\"]", "list entry"),
+        ("invite = [\"mac.local\"]", "HOST:PORT"),
+        ("clock_offset_ms = 300.0", "-250 to 250"),
+        ("multicast = { group = \"10.0.0.1\" }", "multicast group"),
+        ("name = \"\"", "session name"),
+        ("port = 65535", "65534"),
+        ("who = \"friends\"", "anyone"),
+    ] {
+        let said = sentence(&room(bad));
+        assert!(said.contains(part), "{bad}: {said}");
+    }
+}

@@ -21,6 +21,7 @@ use lockstep_shared::wire::{
 };
 
 use crate::bridge::{Hub, Passed, Source};
+use crate::relay::command::{CommandRefused, RoomStatus};
 use lead::RoomLead;
 pub use lead::Told;
 use member::Member;
@@ -225,6 +226,53 @@ impl Room {
     /// The next message to hand to everybody but its source.
     pub fn poll_midi(&mut self) -> Option<Passed> {
         self.midi.poll_passed()
+    }
+
+    /// Ends all that may still sound, of one member or of all.
+    ///
+    /// # Errors
+    /// Nobody of that name.
+    pub fn panic(
+        &mut self,
+        room: &str,
+        participant: Option<&str>,
+        grid: GridPosition,
+    ) -> Result<(), CommandRefused> {
+        let source = match participant {
+            None => None,
+            Some(name) => {
+                let named = self.members.iter().find(|(_, member)| member.profile.name == name);
+                let refused =
+                    || CommandRefused::NoParticipant { room: room.to_owned(), participant: name.to_owned() };
+                Some(Source::Member(*named.ok_or_else(refused)?.0))
+            }
+        };
+        self.midi.panic(grid, source);
+        Ok(())
+    }
+
+    /// What an admin is told.
+    #[must_use]
+    pub fn status(&self, name: &str) -> RoomStatus {
+        let counted = self.midi.counters();
+        RoomStatus {
+            room: name.to_owned(),
+            members: self.members.values().map(|member| member.profile.name.clone()).collect(),
+            midi_port: None,
+            participants: Vec::new(),
+            messages: counted.passed,
+            limited: counted.limited,
+            silenced: counted.silenced,
+        }
+    }
+
+    /// The name of a source, for people.
+    #[must_use]
+    pub fn name_of_source(&self, source: Option<Source>) -> &str {
+        match source {
+            None => "(panic)",
+            Some(Source::Member(id)) => self.members.get(&id).map_or("", |member| &member.profile.name),
+        }
     }
 
     /// The members that a message of `from` goes to.

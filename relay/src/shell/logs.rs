@@ -51,6 +51,8 @@ pub fn event(event: &RelayEvent) {
             };
             info!(room, member, why, "a member is gone");
         }
+        // The media thread hands it to those who asked.
+        RelayEvent::Passed { .. } => {}
         RelayEvent::RoomFailed { room, failure } => {
             error!(room, failure, "a room failed and starts anew; its members were told; please report this");
         }

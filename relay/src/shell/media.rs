@@ -13,17 +13,18 @@
 //! One thread serves all rooms today. Rooms share nothing with each other, so that several of these, each with its
 //! sockets and its rooms, can be run side by side when one core is full; what belongs to a thread is in [`Media`].
 
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 
 use lockstep_shared::time::{LocalTime, Span};
 
 use super::clock;
 use super::contain::{Panicked, contain};
+use super::control::Asked;
 use super::pace::{Pace, Wait};
 use super::priority::{Scheduling, raise_current_thread};
-use super::signals::StopRequest;
 use super::state::entropy;
-use super::udp::{Inbox, Outbox, Udp};
+use super::udp::{self, Inbox, Interrupts, Outbox, Udp};
+use crate::relay::command::{Answer, Command};
 use crate::relay::{Relay, RelayEvent, RelaySettings, RelayStats};
 
 /// A deadline served later than this counts as late: a quarter of a chunk.
@@ -76,7 +77,10 @@ pub struct Media {
     relay: Relay,
     udp: Udp,
     outbox: Outbox,
-    stop: StopRequest,
+    interrupts: Interrupts,
+    commands: Receiver<Asked>,
+    /// Who is told of what passes, and in which room.
+    monitors: Vec<(String, SyncSender<Answer>)>,
     reports: SyncSender<Report>,
     tally: Tally,
     pace: Pace,
@@ -88,14 +92,22 @@ impl Media {
     /// A relay on these sockets; nothing happens before [`Self::run`]. Made on the thread that runs it: the system's
     /// message headers in it do not move between threads.
     #[must_use]
-    pub fn new(settings: RelaySettings, udp: Udp, stop: StopRequest, reports: SyncSender<Report>) -> Self {
+    pub fn new(
+        settings: RelaySettings,
+        udp: Udp,
+        interrupts: Interrupts,
+        commands: Receiver<Asked>,
+        reports: SyncSender<Report>,
+    ) -> Self {
         let now = clock::now();
         Self {
             relay: Relay::new(settings.clone(), now),
             settings,
             udp,
             outbox: Outbox::new(),
-            stop,
+            interrupts,
+            commands,
+            monitors: Vec::new(),
             reports,
             tally: Tally::default(),
             pace: Pace::new(now),
@@ -109,7 +121,7 @@ impl Media {
         let scheduling = raise_current_thread();
         self.report(Report::Started(scheduling));
         let mut inbox = Inbox::new();
-        while !self.stop.is_requested() {
+        while !self.interrupts.stop.is_requested() {
             self.turn(&mut inbox);
         }
         let now = clock::now();
@@ -121,6 +133,8 @@ impl Media {
     }
 
     fn turn(&mut self, inbox: &mut Inbox) {
+        self.interrupts.wake.clear();
+        self.serve_commands();
         let mut received = 0;
         let mut more_waits = false;
         for socket in 0..self.udp.socket_count() {
@@ -140,8 +154,10 @@ impl Media {
         }
         let time = now.duration_until(self.relay.poll_timeout().min(self.report_at));
         match wait {
-            Wait::Datagram => self.udp.wait(time, &self.stop),
-            Wait::Gather(gather) => self.udp.pause(time.min(now.duration_until(now + gather)), &self.stop),
+            Wait::Datagram => udp::wait([&self.udp].into_iter(), time, &self.interrupts),
+            Wait::Gather(gather) => {
+                udp::pause(time.min(now.duration_until(now + gather)), &self.interrupts);
+            }
         }
         self.tally.wakes += 1;
     }
@@ -161,6 +177,39 @@ impl Media {
         let served = contain(|| self.relay.handle_timeout(now));
         self.note(served);
         self.drain();
+    }
+
+    fn serve_commands(&mut self) {
+        while let Ok(Asked { command, answer }) = self.commands.try_recv() {
+            let monitored = if let Command::Monitor { room } = &command { Some(room.clone()) } else { None };
+            let now = clock::now();
+            let said = contain(|| self.relay.handle_command(now, command));
+            let said = match said {
+                Ok(Ok(said)) => said,
+                Ok(Err(refused)) => Answer::Refused(refused.to_string()),
+                Err(Panicked) => Answer::Refused("the relay failed at it; please report this".to_owned()),
+            };
+            let is_refused = matches!(said, Answer::Refused(_));
+            // Whoever has hung up wants no answer.
+            let _ = answer.try_send(said);
+            if let Some(room) = monitored.filter(|_| !is_refused) {
+                self.monitors.push((room, answer));
+                self.relay.set_monitored(true);
+            }
+            self.drain();
+        }
+    }
+
+    /// Tells those who asked what has passed, and forgets those who have hung up.
+    fn tell_monitors(&mut self, room: &str, line: &str) {
+        self.monitors.retain(|(wanted, monitor)| {
+            let told = wanted != room || {
+                let sent = monitor.try_send(Answer::Text(line.to_owned()));
+                !matches!(sent, Err(TrySendError::Disconnected(_)))
+            };
+            told
+        });
+        self.relay.set_monitored(!self.monitors.is_empty());
     }
 
     /// One batch from one socket; returns how many datagrams it had.
@@ -198,7 +247,11 @@ impl Media {
             }
         }
         while let Some(event) = self.relay.poll_event() {
-            self.report(Report::Event(event));
+            if let RelayEvent::Passed { room, line } = event {
+                self.tell_monitors(&room, &line);
+            } else {
+                self.report(Report::Event(event));
+            }
         }
     }
 

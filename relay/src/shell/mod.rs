@@ -1,11 +1,13 @@
 //! Where the operating system is: sockets, clock, threads, signals, files and logs around the core.
 //!
-//! Two threads. The *media thread* ([`media`]) owns the core and the sockets. The *desk thread*, the one that called
-//! [`run`], writes logs and figures. They meet in one bounded channel of [`media::Report`]s, which is made here.
+//! The *media thread* ([`media`]) owns the core and the sockets. The *desk thread*, the one that called
+//! [`run`], writes logs and figures. They meet in one bounded channel of [`media::Report`]s, which is made here. Admins ask
+//! through the [`control`] socket, whose threads hand commands to the media thread.
 
 pub mod clock;
 pub mod configuration;
 pub mod contain;
+pub mod control;
 pub mod host;
 pub mod logs;
 pub mod media;
@@ -15,6 +17,7 @@ pub mod signals;
 pub mod state;
 pub mod stats;
 pub mod udp;
+pub mod wake;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +35,7 @@ use priority::Scheduling;
 use signals::StopRequest;
 use state::{State, StateError};
 use stats::Meter;
-use udp::ListenError;
+use udp::{Interrupts, ListenError};
 
 /// Reports that may wait for the desk thread: all members of forty rooms coming back at once.
 const REPORTS_MAX: usize = 2_048;
@@ -94,15 +97,30 @@ pub fn run(config: &Config, invites: &mut dyn io::Write) -> Result<(), ShellErro
     info!(folder = %state.folder().display(), rooms = config.rooms.len(), "the relay is open");
     print_invites(config, &state, port, invites)?;
 
+    let (waker, wake) =
+        wake::pair().map_err(|reason| ShellError::System { what: "a socket pair", reason })?;
+    let interrupts = Interrupts { stop, wake };
+    let (asker, commands) = control::commands(waker);
+    serve_control(&state, asker);
     let (sender, reports) = sync_channel(REPORTS_MAX);
     let thread = std::thread::Builder::new()
         .name("media".to_owned())
-        .spawn(move || Media::new(settings, udp, stop, sender).run())
+        .spawn(move || Media::new(settings, udp, interrupts, commands, sender).run())
         .map_err(|reason| ShellError::System { what: "a thread", reason })?;
     keep_desk(&reports, config.stats_json.as_deref());
     thread.join().map_err(|_| ShellError::MediaThread)?;
     info!("stopped");
     Ok(())
+}
+
+/// Lets `lockstep-relay status` and the others reach this relay. Without that it relays as well.
+fn serve_control(state: &State, asker: control::Asker) {
+    #[cfg(unix)]
+    if let Err(reason) = control::serve(state.folder(), asker) {
+        warn!(%reason, "no control socket: status, monitor and panic will not reach this relay");
+    }
+    #[cfg(not(unix))]
+    drop(asker);
 }
 
 /// The invite of the room called `room`, whether or not the relay is running.

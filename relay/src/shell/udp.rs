@@ -15,13 +15,13 @@ mod wait;
 
 pub use batch::{Inbox, Outbox};
 pub use open::{ListenError, open};
+pub use wait::Interrupts;
 
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 use std::net::UdpSocket;
 
-use super::signals::StopRequest;
 use routes::Routes;
 
 #[cfg(target_os = "linux")]
@@ -128,16 +128,16 @@ impl Udp {
         outbox.clear();
         total
     }
+}
 
-    /// Returns when a datagram has arrived, a signal has come, or `time` has passed.
-    pub fn wait(&self, time: Duration, stop: &StopRequest) {
-        wait::wait(&self.sockets, time, stop);
-    }
+/// Returns when a datagram has arrived at one of these, `time` has passed, or there is an interrupt.
+pub fn wait<'a>(all: impl Iterator<Item = &'a Udp>, time: Duration, interrupts: &Interrupts) {
+    wait::wait(all.flat_map(|udp| &udp.sockets), time, interrupts);
+}
 
-    /// Returns when `time` has passed or a signal has come, whatever arrives.
-    pub fn pause(&self, time: Duration, stop: &StopRequest) {
-        wait::wait(&[], time, stop);
-    }
+/// Returns when `time` has passed or there is an interrupt, whatever arrives.
+pub fn pause(time: Duration, interrupts: &Interrupts) {
+    wait::wait(core::iter::empty(), time, interrupts);
 }
 
 impl Family {

@@ -77,7 +77,8 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.args(arguments);
+    // Several of these run at a time, and the usual ports are there once.
+    command.env("LOCKSTEP_RELAY_MIDI_PORT", "0").args(arguments);
     command
 }
 

@@ -10,17 +10,22 @@
 //!               '---- correction <- ClosedLoop '  error = host's beat - line's beat, never wrapped
 //! ```
 //!
-//! A DAW answers late and smoothly, so the loop does not chase it. *Acquire*: let it settle, average a while,
-//! correct by all of it, wait until the ticker has glided there, look again. *Track*: follow slowly. *Hold*: within a
-//! quarter of a millisecond do nothing, until it is more than half a millisecond out. *Lost*: nothing to see or nothing
-//! to do about it; the last correction stays, as an open loop.
+//! A DAW answers late and smoothly, so the loop does not chase it. *Acquire*: watch until it has settled, correct by all of
+//! it, wait until the ticker has glided there, look again. *Track*: follow slowly. *Hold*: within a quarter of a
+//! millisecond do nothing, until it is more than half a millisecond out. *Lost*: nothing to see or nothing to do about it;
+//! the last correction stays, as an open loop.
+//!
+//! A DAW that has just started shows nearly all of its latency at once, and is heard to be late until it is in time. So
+//! the first glimpse of it, a tenth of a second, is corrected before anything has settled, and until it has been in
+//! time the ticker hurries. Later on it glides gently, whatever happens. What was learned stays for the next start.
 //!
 //! The error is never wrapped: a DAW that is a beat or a bar away is in a wrong place, not in time. It is sent there
 //! again, once; if that does not help, or Continue does not set it going, it is started on a bar line instead.
 //!
 //! Real-time: yes. Bound: one search of the timeline an observation, no allocation.
 
-use super::ticker::{Settings, Starts, Ticker};
+use super::ticker::{Settings, Slew, Starts, Ticker};
+use super::watch::Watch;
 use crate::time::{GRID_RATE, GridPosition};
 use crate::timeline::author::Reading;
 use crate::timeline::{Motion, Timeline};
@@ -29,7 +34,9 @@ use crate::timeline::{Motion, Timeline};
 #[derive(Clone, Debug)]
 pub struct ClosedLoop {
     state: LoopState,
-    step: Step,
+    /// What Acquire has seen since the ticker stood still.
+    watch: Watch,
+    since_start: SinceStart,
     correction_frames: f64,
     /// Smoothed, frames; positive is a host that is ahead.
     error_frames: Option<f64>,
@@ -84,11 +91,12 @@ impl Observation {
     }
 }
 
-/// What Acquire waits for or gathers.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Settle { until: Option<GridPosition> },
-    Average { until: GridPosition, sum: f64, count: u32 },
+/// What has become of the host since it was set going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SinceStart {
+    Unseen,
+    Glimpsed,
+    InTime,
 }
 
 /// What has been tried against a wrong place.
@@ -118,10 +126,6 @@ struct Compared {
 
 const SECOND: f64 = GRID_RATE as f64;
 const MILLISECOND: f64 = SECOND / 1_000.0;
-/// A host is let settle for this long: what averaging 24 ticks at 120 BPM takes, nearly.
-const SETTLE: f64 = 0.3 * SECOND;
-/// What Acquire averages over.
-const AVERAGE: f64 = 0.25 * SECOND;
 /// A host that is out by no more than this has been acquired.
 const ACQUIRED: f64 = 0.5 * MILLISECOND;
 /// Further out than this, Track and Hold acquire again.
@@ -153,7 +157,8 @@ impl ClosedLoop {
     pub const fn new() -> Self {
         Self {
             state: LoopState::Lost,
-            step: Step::Settle { until: None },
+            watch: Watch::new(),
+            since_start: SinceStart::Unseen,
             correction_frames: 0.0,
             error_frames: None,
             seen: None,
@@ -201,7 +206,12 @@ impl ClosedLoop {
 
     /// Gives the ticker its correction, and whatever else the host needs.
     pub fn steer(&mut self, ticker: &mut Ticker) {
-        ticker.set_correction(self.correction_frames);
+        let slew = match (self.state, self.since_start) {
+            (LoopState::Acquire, SinceStart::Unseen | SinceStart::Glimpsed) => Slew::Hurried,
+            (LoopState::Acquire, SinceStart::InTime)
+            | (LoopState::Track | LoopState::Hold | LoopState::Lost, _) => Slew::Gentle,
+        };
+        ticker.set_correction(self.correction_frames, slew);
         match self.wanted.take() {
             None => {}
             Some(Remedy::Relocate) => ticker.relocate(),
@@ -234,12 +244,13 @@ impl ClosedLoop {
     const fn rest(&mut self) {
         self.standing = None;
         self.seen = None;
+        self.since_start = SinceStart::Unseen;
         self.lose();
     }
 
     const fn lose(&mut self) {
         self.state = LoopState::Lost;
-        self.step = Step::Settle { until: None };
+        self.watch = Watch::new();
         self.error_frames = None;
         self.seen = None;
         self.out = None;
@@ -277,30 +288,42 @@ impl ClosedLoop {
 
     const fn acquire(&mut self) {
         self.state = LoopState::Acquire;
-        self.step = Step::Settle { until: None };
+        self.watch = Watch::new();
         self.out = None;
     }
 
     fn acquire_more(&mut self, now: &Compared, settings: &Settings) {
-        match self.step {
-            _ if now.pending.abs() > GLIDING => self.step = Step::Settle { until: None },
-            Step::Settle { until: None } => {
-                self.step = Step::Settle { until: Some(now.at.plus_f64(SETTLE.min(now.quarter))) };
+        if now.pending.abs() > GLIDING {
+            self.watch = Watch::new();
+            return;
+        }
+        let Some(mean) = self.watch.take(now.at, now.error) else { return };
+        if self.since_start == SinceStart::Unseen {
+            self.since_start = SinceStart::Glimpsed;
+            if (AWAY..=WRONG_PLACE).contains(&mean.abs()) {
+                return self.correct(mean);
             }
-            Step::Settle { until: Some(until) } if now.at < until => {}
-            Step::Settle { until: Some(_) } => {
-                self.step = Step::Average { until: now.at.plus_f64(AVERAGE), sum: now.error, count: 1 };
-            }
-            Step::Average { until, sum, count } if now.at < until => {
-                self.step = Step::Average { until, sum: sum + now.error, count: count + 1 };
-            }
-            Step::Average { sum, count, .. } => self.judge(sum / f64::from(count), settings),
+        }
+        if let Some(settled) = self.watch.settled(now.at, now.quarter) {
+            self.judge(settled, settings);
         }
     }
 
-    /// Acquire has averaged: the host is in a wrong place, out of time, or in time.
+    /// Corrects by all of an error, if that can be.
+    fn correct(&mut self, error: f64) {
+        self.watch = Watch::new();
+        let corrected = self.correction_frames + error;
+        if corrected.abs() > CORRECTION_MOST {
+            // Not a matter of time, and nothing else has helped.
+            return self.lose();
+        }
+        self.correction_frames = corrected;
+        self.error_frames = None;
+    }
+
+    /// The host has settled: it is in a wrong place, out of time, or in time.
     fn judge(&mut self, error: f64, settings: &Settings) {
-        self.step = Step::Settle { until: None };
+        self.watch = Watch::new();
         if error.abs() > WRONG_PLACE && self.remedies != Remedies::Exhausted {
             let remedy = match (self.remedies, settings.starts) {
                 (Remedies::Untried, _) => Some(Remedy::Relocate),
@@ -309,15 +332,10 @@ impl ClosedLoop {
             };
             return self.remedy(remedy);
         }
-        let corrected = self.correction_frames + error;
-        if corrected.abs() > CORRECTION_MOST {
-            // Not a matter of time, and nothing else has helped.
-            return self.lose();
-        }
-        self.correction_frames = corrected;
-        self.error_frames = None;
-        if error.abs() < ACQUIRED {
+        self.correct(error);
+        if error.abs() < ACQUIRED && self.state == LoopState::Acquire {
             self.remedies = Remedies::Untried;
+            self.since_start = SinceStart::InTime;
             self.state = LoopState::Track;
         }
     }

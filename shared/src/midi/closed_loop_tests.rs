@@ -45,7 +45,10 @@ impl Desk {
     }
 
     fn run(&mut self, seconds: i64) {
-        let until = self.now + seconds * 48_000;
+        self.run_to(self.now + seconds * 48_000);
+    }
+
+    fn run_to(&mut self, until: i64) {
         while self.now < until {
             let window = Window { from: position(self.now), to: position(self.now + BLOCK) };
             let starts = &mut self.starts;
@@ -136,4 +139,31 @@ fn nonsense_is_not_followed() {
     desk.run(10);
     assert!(desk.closed_loop.correction_frames().abs() < f64::EPSILON);
     assert!(desk.ticker.is_running());
+}
+
+/// The most that the clock moves in so many seconds, as a part of the time that passes.
+fn fastest(desk: &mut Desk, seconds: i64) -> f64 {
+    let mut fastest = 0.0_f64;
+    let until = desk.now + seconds * 48_000;
+    while desk.now < until {
+        let before = desk.ticker.shift_frames(position(desk.now));
+        desk.run_to(desk.now + BLOCK);
+        fastest = fastest.max((desk.ticker.shift_frames(position(desk.now)) - before).abs() / 480.0);
+    }
+    fastest
+}
+
+#[test]
+fn a_host_is_hurried_until_it_has_been_in_time_and_not_after() {
+    let mut desk = Desk::playing(0.0, Host::Late(1_440.0));
+    let hurried = fastest(&mut desk, 3);
+    assert!((0.049..0.051).contains(&hurried), "{hurried}");
+    assert!(desk.closed_loop.error_ms().unwrap().abs() < 0.5);
+    // Its driver's latency changes, and then the user's mind.
+    desk.host = Host::Late(2_400.0);
+    let gentle = fastest(&mut desk, 6);
+    assert!((0.009..0.010_1).contains(&gentle), "{gentle}");
+    desk.ticker.set_offset(ClockOffset::from_millis(30.0));
+    let gentle = fastest(&mut desk, 6);
+    assert!((0.009..0.010_1).contains(&gentle), "{gentle}");
 }

@@ -20,10 +20,11 @@ pub mod message;
 mod offset;
 mod realtime;
 mod ticker;
+mod watch;
 
 pub use clock_in::{ClockIn, Counters, Reading};
 pub use closed_loop::{ClosedLoop, LoopState, Observation};
 pub use endpoint::Endpoint;
 pub use offset::ClockOffset;
 pub use realtime::{Decoder, Encoded, Realtime, SongPosition};
-pub use ticker::{EVENTS_MAX, Joins, Settings, Starts, Ticker, Window};
+pub use ticker::{EVENTS_MAX, Joins, Settings, Slew, Starts, Ticker, Window};

@@ -9,11 +9,16 @@
 //!                                                                     <-+
 //! ```
 //!
+//! For the first seconds of Track it *lands*: a DAW that has just been set going is still being brought in time, and to
+//! glide after it, or to wait for a bar line, would take longer than that does. So the delay holds while the DAW moves,
+//! and fades to where it is found when it has come to rest.
+//!
 //! While a line is missing the delay holds still: a stopped transport says nothing about time. Where neither side has
 //! shown a line yet, the clocks predict: with everybody on one timeline, a unit of the local tempo is the answer.
 
 use crate::time::GridPosition;
 
+use super::landing::Landing;
 use super::{GridUnit, SyncMode};
 
 /// A measurement counts once it has stayed within this for [`STEADY_FRAMES`]: 0.5 ms in 40 ms.
@@ -100,6 +105,8 @@ pub struct SyncDelay {
     /// What is being looked at before it is believed.
     candidate: Option<Candidate>,
     smooth: Smooth,
+    /// The first seconds of Track; none when they are over.
+    landing: Option<Landing>,
     /// What `smooth` counts from.
     base_frames: f64,
     /// Grid frames since both lines were seen.
@@ -227,6 +234,7 @@ impl SyncDelay {
         (self.far_frames, self.spare_frames) = (0.0, 0.0);
         self.smooth = Smooth { frames: candidate.last_frames, slope: 0.0 };
         self.base_frames = measured.base_frames;
+        self.landing = Some(Landing::new());
         candidate.last_frames
     }
 
@@ -235,6 +243,14 @@ impl SyncDelay {
         self.smooth.frames +=
             self.smooth.slope * sight.block_frames + (measured.base_frames - self.base_frames);
         self.base_frames = measured.base_frames;
+        if let Some(landing) = &mut self.landing {
+            let rests = landing.take(wanted - measured.base_frames, sight.block_frames);
+            if landing.is_over() {
+                self.landing = None;
+            }
+            let rests = rests.map(|frames| frames + measured.base_frames);
+            return self.land(sight, wanted, rests, in_force);
+        }
         let away = wanted - self.smooth.frames;
         if away.abs() >= FAR_FRAMES {
             self.far_frames += sight.block_frames;
@@ -252,6 +268,14 @@ impl SyncDelay {
         self.far_frames = 0.0;
         self.smooth.follow(away, sight.block_frames);
         if (self.smooth.frames - in_force).abs() > DEAD_BAND_FRAMES { self.smooth.frames } else { in_force }
+    }
+
+    /// Goes to where the measurement has come to rest, if it has.
+    fn land(&mut self, sight: &Sight, wanted: f64, rests: Option<f64>, in_force: f64) -> f64 {
+        let is_short = in_force < sight.least_frames;
+        let Some(lands) = rests.or_else(|| is_short.then_some(wanted)) else { return in_force };
+        self.smooth = Smooth { frames: lands, slope: 0.0 };
+        if (lands - in_force).abs() > DEAD_BAND_FRAMES { lands } else { in_force }
     }
 
     /// The unit in force is kept while it is long enough, whatever would be chosen anew, until a shorter one has been

@@ -108,6 +108,25 @@ fn daws_that_drift_apart_are_followed_without_lag() {
     assert_eq!(rig.fades(), 1, "drift is glided after");
 }
 
+/// A DAW that starts 30 ms late and is brought in time at 5 % from `from` on.
+fn brought_in_time(from: f64) -> impl Fn(f64) -> Option<(f64, f64)> {
+    move |frame| late((1_440.0 - ((frame - from) * 0.05).max(0.0)).max(0.0))(frame)
+}
+
+#[test]
+fn a_daw_that_is_still_being_brought_in_time_is_met_as_soon_as_it_is_there() {
+    for mode in [SyncMode::Room, SyncMode::Grid(GridUnit::Sixteenth)] {
+        let mut rig = Rig::new(mode, 700.0);
+        rig.room = Some(1_900.0);
+        rig.run(3.0, |_| None, |_| None);
+        // From 3.2 s to 3.8 s it moves.
+        rig.run(1.3, late(0.0), brought_in_time(3.2 * 48_000.0));
+        let delay = rig.run(0.01, late(0.0), late(0.0));
+        assert!((rig.loop_.right_frames().unwrap() - delay).abs() < 1.0, "{mode:?}: {delay}");
+        assert_eq!(rig.fades(), 2, "{mode:?}: once to where it was first, and once to where it is");
+    }
+}
+
 #[test]
 fn in_a_room_everybody_hears_the_same_beat_at_the_same_moment() {
     let mut rig = Rig::new(SyncMode::Room, 700.0);

@@ -15,6 +15,7 @@
 mod delay;
 #[cfg(test)]
 mod delay_tests;
+mod landing;
 mod stamps;
 mod unit;
 

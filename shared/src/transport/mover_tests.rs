@@ -188,8 +188,7 @@ impl Room {
 }
 
 #[test]
-fn a_host_is_on_the_line_within_a_millisecond_whatever_its_latency() {
-    let mut worst: f64 = 0.0;
+fn a_host_is_on_the_line_within_a_third_of_a_millisecond_whatever_its_latency() {
     for latency in [0.0, 5.0, 30.0, 80.0, 300.0] {
         for (jitter, block) in [(0.0, 64), (5.0, 256), (33.0, 512)] {
             for ppm in [-200.0, 0.0, 200.0] {
@@ -199,8 +198,7 @@ fn a_host_is_on_the_line_within_a_millisecond_whatever_its_latency() {
                 room.run(16.0);
                 let errors = room.run(20.0);
                 let case = format!("{latency} ms + {jitter} ms, blocks of {block}, {ppm} ppm: {errors:?}");
-                assert!(errors.worst < 1.0, "{case}");
-                worst = worst.max(errors.worst);
+                assert!(errors.worst < 0.3, "{case}");
                 assert_eq!(room.mover.state(), MoverState::Hold, "{case}");
                 assert!(room.mover.error_ms().is_some_and(|ms| ms.abs() < 1.0), "{case}");
                 assert_eq!(room.host.count(is_start), 1, "{case}");
@@ -208,7 +206,6 @@ fn a_host_is_on_the_line_within_a_millisecond_whatever_its_latency() {
             }
         }
     }
-    eprintln!("figure: {worst:.2} ms at most");
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub fn sync_figures(length: Length) -> Vec<Figure> {
         rows.extend(alignment(family, length));
     }
     rows.extend(acquire());
+    rows.push(acquire_by_following());
     rows.extend(emitted_clock(length));
     for kind in Kind::ALL {
         rows.push(closed_loop(kind));
@@ -326,6 +327,29 @@ fn closed_loop(kind: Kind) -> Figure {
     }
     let name = format!("sync.follower.{kind:?}").to_lowercase();
     at_most(&name, "seeds 1 and 2, cable, host phase p99", 1.0, percentile(&mut errors, 0.99), "ms")
+}
+
+/// DAWs that were never seen before: from the moment at which one runs until it is where the leader is, and stays.
+fn acquire_by_following() -> Figure {
+    let mut worst = 0.0_f64;
+    for kind in Kind::ALL {
+        for seed in SEEDS {
+            let song = OwnSong::from(DeviceFrame(480_000));
+            let mut run = Leading::new(seed, song, Song::Follows(kind), &PathPlan::cable());
+            run.world.run(Span::from_millis(10_000), &mut Nobody);
+            let mut errors = Vec::new();
+            // It may wait for a bar line before it runs.
+            for _ in 0..1_000 {
+                run.world.run(Span::from_millis(10), &mut Nobody);
+                errors.extend(run.follower_error_ms());
+            }
+            let acquired = errors.iter().rposition(|error| error.abs() > 0.5).map_or(0, |last| last + 1);
+            let is_met = acquired < errors.len();
+            worst = worst.max(if is_met { f64_from_usize(acquired) / 100.0 } else { f64::INFINITY });
+        }
+    }
+    let note = "seeds 1 and 2, worst of five kinds, to 0.5 ms of phase";
+    at_most("sync.follower.acquire", note, 2.0, worst, "s")
 }
 
 impl Leading {

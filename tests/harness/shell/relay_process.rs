@@ -26,7 +26,17 @@ impl RelayProcess {
         }
         let folder = std::env::temp_dir().join(format!("lockstep-bench-{}", std::process::id()));
         let mut child = Command::new(program)
-            .args(["--listen", "127.0.0.1:0", "--log", "warn", "--members-max", "100", "--state"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--midi-port",
+                "0",
+                "--log",
+                "warn",
+                "--members-max",
+                "100",
+                "--state",
+            ])
             .arg(&folder)
             .stdout(Stdio::piped())
             .spawn()

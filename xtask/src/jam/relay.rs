@@ -44,7 +44,7 @@ impl RelayProcess {
         let program =
             target().join("release").join(format!("lockstep-relay{}", std::env::consts::EXE_SUFFIX));
         let mut child = command(&program)
-            .args(["run", "--listen", "127.0.0.1:0", "--state"])
+            .args(["run", "--listen", "127.0.0.1:0", "--midi-port", "0", "--state"])
             .arg(folder.join("relay-state"))
             .arg("--stats-json")
             .arg(&stats)

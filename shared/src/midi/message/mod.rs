@@ -9,6 +9,7 @@
 mod bytes;
 mod held;
 mod parser;
+mod text;
 
 use std::sync::Arc;
 

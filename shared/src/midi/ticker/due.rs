@@ -32,6 +32,10 @@ const BEGIN_LEAD: f64 = 60.0;
 const CATCH_UP: f64 = 0.5;
 /// Further from where it should be than this, the count is not caught up with: a quarter note.
 const JUMP_TICKS: i64 = 24;
+/// Of the ticks that lead up to a downbeat, so many are at the line's tempo.
+const EVEN_TICKS: i64 = 24;
+/// The others are bent by no more than this for that.
+const BEND: f64 = 0.05;
 const FRAMES_PER_MINUTE: f64 = 60.0 * GRID_RATE as f64;
 
 impl Ticker {
@@ -159,8 +163,19 @@ impl Ticker {
         if ticks <= 1 {
             return None;
         }
-        let apart = left / f64_from_i64(ticks);
+        let apart = self.apart(left, ticks);
         Some(Due { at: last.plus_f64(apart).max(cursor), act: Act::FreeClock })
+    }
+
+    /// The distance to the next of so many ticks that are left for `left` frames. The last quarter note runs at the
+    /// line's tempo if it can: a follower that takes the mean of a quarter note's ticks starts at the right one.
+    fn apart(&self, left: f64, ticks: i64) -> f64 {
+        let (even, usual) = (left / f64_from_i64(ticks), self.interval());
+        if ticks <= EVEN_TICKS {
+            return even;
+        }
+        let apart = (left - usual * f64_from_i64(EVEN_TICKS)) / f64_from_i64(ticks - EVEN_TICKS);
+        apart.clamp(even.min(usual * (1.0 - BEND)), even.max(usual * (1.0 + BEND)))
     }
 
     fn free_clock(&self, cursor: GridPosition) -> Due {

@@ -20,7 +20,7 @@
 //!   none doubled, whatever revisions arrive, because ticks are counted. What a new revision has put into the past is
 //!   sent at twice the tempo at most; what is more than a quarter note away is a jump.
 //! - *Early or late*: [`ClockOffset`] and the closed loop's correction shift where the line is read, and glide there with at
-//!   most 1 % of tempo.
+//!   most 1 % of tempo, or 5 % while a DAW that has just started is not in time yet ([`Slew`]).
 //! - *The link is lost*: one Stop. Ticks go on at the last tempo, and only a line that was heard afresh
 //!   ([`Ticker::regained`]) sets the follower going again, as one that comes late.
 //!
@@ -42,6 +42,7 @@ use join::{Begin, Join};
 pub use join::{Joins, Settings, Starts};
 use run::{Run, Tick};
 use shift::Shift;
+pub use shift::Slew;
 
 /// Events in a poll at most; what remains is due in the next.
 pub const EVENTS_MAX: usize = 128;
@@ -138,8 +139,10 @@ impl Ticker {
     }
 
     /// Moves the clock by `frames` of the grid more than its offset, gliding: the closed loop's correction, positive
-    /// is later, held within a quarter of a second. NaN is none.
-    pub fn set_correction(&mut self, frames: f64) {
+    /// is later, held within a quarter of a second. NaN is none. Until the next call, every glide is as fast as `slew`
+    /// says.
+    pub fn set_correction(&mut self, frames: f64, slew: Slew) {
+        self.shift.set_slew(slew);
         let frames = if frames.is_nan() { 0.0 } else { frames };
         self.correction_frames = frames.clamp(-CORRECTION_MOST, CORRECTION_MOST);
         self.retarget();

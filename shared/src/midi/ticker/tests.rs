@@ -335,6 +335,23 @@ fn a_start_that_is_heard_of_too_late_is_a_late_join() {
 }
 
 #[test]
+fn the_last_quarter_note_before_a_downbeat_is_at_the_lines_tempo() {
+    let mut bench = Bench::new(Settings::default());
+    bench.run(Some(&Timeline::default()), 47_960);
+    // The downbeat at 143,400 lies between two of the ticks that have run so far.
+    bench.run(Some(&start(4.0, 47_400)), 150_000);
+    bench.check();
+    let downbeat = 143_400.0;
+    let before: Vec<f64> = bench.clocks().into_iter().filter(|at| *at <= downbeat + 0.5).collect();
+    for pair in before[before.len() - 25..].windows(2) {
+        assert!((pair[1] - pair[0] - 1_000.0).abs() < 0.1, "{pair:?}");
+    }
+    for pair in before.windows(2) {
+        assert!((949.0..1_051.0).contains(&(pair[1] - pair[0])), "{pair:?}");
+    }
+}
+
+#[test]
 fn a_start_that_is_taken_back_after_it_was_announced_does_not_run() {
     let mut bench = Bench::new(Settings::default());
     bench.run(Some(&start(8.0, 48_000)), 47_040);

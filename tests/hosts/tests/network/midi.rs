@@ -77,7 +77,7 @@ fn note(stroke: Stroke, key: u8) -> (Input, Vec<u8>) {
     (input, vec![status, key, 100])
 }
 
-fn midi(bytes: [u8; 3], echo: [u8; 3]) -> (Input, Vec<u8>) {
+fn midi(bytes: [u8; 3], echo: &[u8]) -> (Input, Vec<u8>) {
     (Input::Midi { offset: 0, bytes }, echo.to_vec())
 }
 
@@ -102,14 +102,14 @@ fn midi_of_a_clap_host_comes_out_of_another_at_its_time() {
         relay.wait_for_members(2);
         pace.play(3.0, &mut [&mut player]);
         let others = [
-            midi([0x92, 60, 1], [0x93, 60, 1]),
-            midi([0x92, 60, 0], [0x93, 60, 0]),
-            midi([0xA2, 60, 5], [0xA3, 60, 5]),
-            midi([0xB2, 74, 127], [0xB3, 74, 127]),
-            midi([0xC2, 9, 0], [0xC3, 9, 0]),
-            midi([0xD2, 33, 0], [0xD3, 33, 0]),
-            midi([0xE2, 1, 99], [0xE3, 1, 99]),
-            midi([0xF3, 4, 0], [0xF3, 4, 0]),
+            midi([0x92, 60, 1], &[0x93, 60, 1]),
+            midi([0x92, 60, 0], &[0x93, 60, 0]),
+            midi([0xA2, 60, 5], &[0xA3, 60, 5]),
+            midi([0xB2, 74, 127], &[0xB3, 74, 127]),
+            midi([0xC2, 9, 0], &[0xC3, 9]),
+            midi([0xD2, 33, 0], &[0xD3, 33]),
+            midi([0xE2, 1, 99], &[0xE3, 1, 99]),
+            midi([0xF3, 4, 0], &[0xF3, 4]),
         ];
         let mut score = Score::new(notes().chain(others));
         let given = score.play(&mut player, &mut pace);
@@ -148,7 +148,7 @@ fn nothing_hangs_when_the_player_leaves() {
         let mut pace = Pace::new(48_000.0, BLOCK);
         relay.wait_for_members(2);
         pace.play(3.0, &mut [&mut player]);
-        let held = [midi([0x92, 60, 1], [0x93, 60, 1]), midi([0xB2, 64, 127], [0xB3, 64, 127])];
+        let held = [midi([0x92, 60, 1], &[0x93, 60, 1]), midi([0xB2, 64, 127], &[0xB3, 64, 127])];
         let mut score = Score::new(held.into_iter());
         let given = score.play(&mut player, &mut pace);
         score.assert_echo(&given);

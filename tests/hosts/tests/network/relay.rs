@@ -66,7 +66,7 @@ impl Drop for Relay {
 
 fn spawn(folder: &Path, members_max: u8, port: u16) -> (Child, Invite) {
     let mut child = Command::new(location::built_relay().unwrap_or_else(|missing| panic!("{missing}")))
-        .args(["--public-host", "127.0.0.1", "--listen", &format!("127.0.0.1:{port}")])
+        .args(["--midi-port", "0", "--public-host", "127.0.0.1", "--listen", &format!("127.0.0.1:{port}")])
         .args(["--members-max", &members_max.to_string()])
         .arg("--state")
         .arg(folder.join("state"))

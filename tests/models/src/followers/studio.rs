@@ -84,6 +84,24 @@ impl Studio {
         errors.get(index).copied().unwrap_or(f64::INFINITY)
     }
 
+    /// From when on, in seconds of the grid, the DAW has been within so many milliseconds of the line: ninety-nine of
+    /// a hundred times in each second from there on, as an input that jitters asks for.
+    #[must_use]
+    pub fn in_time_from(&self, milliseconds: f64) -> Option<f64> {
+        let is_out = |(_, error): &(f64, f64)| error.abs() > milliseconds;
+        let second = f64::from(GRID_RATE);
+        let is_met = |from: usize| {
+            let first = self.errors[from].0;
+            let within = self.errors[from..].iter().take_while(|(at, _)| *at < first + second);
+            let (count, out) =
+                within.fold((0, 0), |(count, out), error| (count + 1, out + usize::from(is_out(error))));
+            out * 100 <= count
+        };
+        let after_last = (0..self.errors.len()).rev().find(|from| !is_met(*from)).map_or(0, |last| last + 1);
+        let from = after_last + self.errors.get(after_last..)?.iter().position(|error| !is_out(error))?;
+        Some(self.errors[from].0 / second)
+    }
+
     /// How far the loop is.
     #[must_use]
     pub const fn state(&self) -> LoopState {

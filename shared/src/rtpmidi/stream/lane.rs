@@ -1,0 +1,38 @@
+//! What is kept in order.
+
+use crate::midi::message::Message;
+
+/// Messages that are played in the order in which they were sent: those to one channel, the clock, the rest of the
+/// system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lane(usize);
+
+/// The last instant of each lane.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lanes<T> {
+    last: [Option<T>; Lane::COUNT],
+}
+
+impl Lane {
+    const COUNT: usize = 18;
+    const CLOCK: Self = Self(16);
+    const SYSTEM: Self = Self(17);
+
+    pub(super) fn of(message: &Message) -> Self {
+        match message {
+            Message::Voice(channel, _) => Self(channel.index().into()),
+            Message::Realtime(_) => Self::CLOCK,
+            Message::System(_) | Message::Exclusive(_) => Self::SYSTEM,
+        }
+    }
+}
+
+impl<T: Copy> Lanes<T> {
+    /// Places `message` with the help of `later`, which takes the lane's last instant, and remembers where.
+    pub(super) fn place(&mut self, message: &Message, instant: T, later: impl FnOnce(T, T) -> T) -> T {
+        let last = &mut self.last[Lane::of(message).0];
+        let placed = last.map_or(instant, |last| later(last, instant));
+        *last = Some(placed);
+        placed
+    }
+}
