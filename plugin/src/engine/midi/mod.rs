@@ -100,6 +100,7 @@ impl Midi {
 
     /// Works out what the host is given in the block, which lies on the grid where `segment` says; none where nothing is
     /// to sound, and then what sounds is ended.
+    ///
     /// Real-time: yes. Bound: the messages that the ring and the queue hold.
     pub(super) fn play(
         &mut self,
