@@ -65,6 +65,20 @@ enum Command {
         /// Only what this participant plays
         participant: Option<String>,
     },
+    /// Let in an RTP-MIDI participant that asks
+    Admit {
+        /// The room's name
+        room: String,
+        /// Its name or address, as `status` shows it
+        participant: String,
+    },
+    /// Send away an RTP-MIDI participant that asks, or is in
+    Refuse {
+        /// The room's name
+        room: String,
+        /// Its name or address, as `status` shows it
+        participant: String,
+    },
     /// Check a configuration file and say what it would run
     Check {
         /// The file to check
@@ -151,6 +165,10 @@ pub fn main() -> Result<(), CommandError> {
         Some(Command::Status) => ask(line.flags, &Request::Status),
         Some(Command::Monitor { room }) => ask(line.flags, &Request::Monitor { room }),
         Some(Command::Panic { room, participant }) => ask(line.flags, &Request::Panic { room, participant }),
+        Some(Command::Admit { room, participant }) => ask(line.flags, &Request::Admit { room, participant }),
+        Some(Command::Refuse { room, participant }) => {
+            ask(line.flags, &Request::Refuse { room, participant })
+        }
         Some(Command::Check { file }) => check(line.flags, file),
     }
 }

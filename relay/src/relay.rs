@@ -7,6 +7,8 @@
 //! A room runs inside a guard: if it fails, its members are told and it starts anew, empty; the others play on.
 
 pub mod command;
+mod event;
+mod midi;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,19 +16,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use core::net::SocketAddr;
 
 use lockstep_shared::session::{
-    RelayKey, RoomAccess, RoomSecret, Server, ServerCounters, ServerEvent, SessionId,
+    Entropy, RelayKey, RoomAccess, RoomSecret, Server, ServerCounters, ServerEvent, SessionId,
 };
 use lockstep_shared::time::{GridPosition, LocalTime};
-use lockstep_shared::wire::midi;
 use lockstep_shared::wire::{Element, Elements, Gains, Lead, LeaveReason, Profile, RoomDelay, Slot, Writer};
 
-use self::command::{Answer, Command, CommandRefused};
-use crate::bridge::Passed;
+pub use self::event::RelayEvent;
+pub use self::midi::Outward;
+use crate::bridge::{Bridge, BridgeSettings};
 use crate::grid::Grid;
 use crate::room::{Presence, Room, RoomCounters, Send, Told};
 
 /// What one room allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RoomSettings {
     /// The room's name, as in its invite.
     pub name: String,
@@ -34,6 +36,8 @@ pub struct RoomSettings {
     pub secret: [u8; 16],
     /// Members at a time.
     pub members_max: usize,
+    /// Its MIDI beside the members.
+    pub midi: BridgeSettings,
 }
 
 /// What a relay starts with.
@@ -70,73 +74,6 @@ pub struct RelayStats {
     pub rooms: RoomCounters,
 }
 
-/// Something the shell logs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RelayEvent {
-    /// A member came in.
-    Joined {
-        /// The room's name.
-        room: String,
-        /// Its address.
-        from: SocketAddr,
-    },
-    /// A member told who it is and what it wants.
-    Named {
-        /// The room's name.
-        room: String,
-        /// The member's name.
-        member: String,
-    },
-    /// A member came back with a new session.
-    Returned {
-        /// The room's name.
-        room: String,
-        /// The member's name.
-        member: String,
-        /// Its address.
-        from: SocketAddr,
-    },
-    /// A member's address changed.
-    Moved {
-        /// The room's name.
-        room: String,
-        /// The member's name.
-        member: String,
-        /// Its address.
-        to: SocketAddr,
-    },
-    /// A member has been silent; its place is kept for a while.
-    Silent {
-        /// The room's name.
-        room: String,
-        /// The member's name.
-        member: String,
-    },
-    /// A member's place is free.
-    Left {
-        /// The room's name.
-        room: String,
-        /// The member's name.
-        member: String,
-        /// Why; none when it was just silent too long.
-        reason: Option<LeaveReason>,
-    },
-    /// MIDI has passed in a room, while somebody monitors.
-    Passed {
-        /// The room's name.
-        room: String,
-        /// From whom, and what: for people.
-        line: String,
-    },
-    /// A room failed and was started anew; its members were told.
-    RoomFailed {
-        /// The room's name.
-        room: String,
-        /// What the failure said.
-        failure: String,
-    },
-}
-
 /// The relay as one value. After every `handle_*` or command, drain `poll_transmit` and `poll_event` before the
 /// next; `poll_timeout` says when `handle_timeout` is due.
 #[derive(Debug)]
@@ -144,6 +81,10 @@ pub struct Relay {
     grid: Grid,
     server: Server,
     rooms: Vec<(String, Room)>,
+    /// What each room was opened with: one that fails is opened with it again.
+    settings: Vec<RoomSettings>,
+    entropy: Entropy,
+    outward: VecDeque<(usize, Outward)>,
     /// Which room a session is in.
     room_of: BTreeMap<SessionId, usize>,
     events: VecDeque<RelayEvent>,
@@ -160,10 +101,16 @@ impl Relay {
             .iter()
             .map(|room| RoomAccess { secret: RoomSecret(room.secret), members_max: room.members_max })
             .collect();
+        let grid = Grid::starting_at(now);
+        let mut entropy = Entropy::new(&settings.seed);
+        let mut open = |room: &RoomSettings| open_room(room, grid, &mut entropy, now);
         Self {
-            grid: Grid::starting_at(now),
+            grid,
             server: Server::new(RelayKey::from_private(settings.private_key), &access, &settings.seed),
-            rooms: settings.rooms.into_iter().map(|room| (room.name, Room::new())).collect(),
+            rooms: settings.rooms.iter().map(|room| (room.name.clone(), open(room))).collect(),
+            settings: settings.rooms,
+            entropy,
+            outward: VecDeque::new(),
             room_of: BTreeMap::new(),
             events: VecDeque::new(),
             is_monitored: false,
@@ -191,6 +138,10 @@ impl Relay {
     pub fn handle_timeout(&mut self, now: LocalTime) {
         self.server.handle_timeout(now);
         self.drain_events(now);
+        for number in 0..self.rooms.len() {
+            self.guard(now, number, |room| room.midi.handle_timeout(now));
+        }
+        self.drain_midi(now);
     }
 
     /// Writes the next datagram to send into `out` and says where it goes.
@@ -241,7 +192,8 @@ impl Relay {
     pub fn poll_timeout(&self) -> LocalTime {
         let mix = self.rooms.iter().filter_map(|(_, room)| room.mix_due()).min();
         let mix = mix.map_or(LocalTime::NEVER, |frame| self.grid.local(frame));
-        mix.min(self.server.poll_timeout())
+        let midi = self.rooms.iter().map(|(_, room)| room.midi.poll_timeout()).min();
+        mix.min(self.server.poll_timeout()).min(midi.unwrap_or(LocalTime::NEVER))
     }
 
     /// What the shell should log.
@@ -253,6 +205,9 @@ impl Relay {
     pub fn stop(&mut self, now: LocalTime) {
         for session in self.room_of.keys() {
             self.server.end(now, *session, LeaveReason::RelayStops);
+        }
+        for (_, room) in &mut self.rooms {
+            room.midi.end(now);
         }
         self.drain_events(now);
     }
@@ -271,40 +226,6 @@ impl Relay {
             members_now += room.member_count() as u64;
         }
         RelayStats { members_now, rooms, sessions: self.server.counters(), ..self.stats }
-    }
-
-    /// Whether what passes is to be told as [`RelayEvent::Passed`].
-    pub const fn set_monitored(&mut self, is_monitored: bool) {
-        self.is_monitored = is_monitored;
-    }
-
-    /// Does what an admin asks; drain `poll_transmit` afterwards.
-    ///
-    /// # Errors
-    /// A room or participant that there is not.
-    pub fn handle_command(&mut self, now: LocalTime, command: Command) -> Result<Answer, CommandRefused> {
-        let grid = self.grid.position(now);
-        let answer = match command {
-            Command::Status => {
-                Answer::Status(self.rooms.iter().map(|(name, room)| room.status(name)).collect())
-            }
-            Command::Monitor { room } => {
-                self.room_named(&room)?;
-                Answer::Done
-            }
-            Command::Panic { room, participant } => {
-                self.room_named(&room)?.panic(&room, participant.as_deref(), grid)?;
-                Answer::Done
-            }
-        };
-        self.drain_midi(now);
-        Ok(answer)
-    }
-
-    fn room_named(&mut self, name: &str) -> Result<&mut Room, CommandRefused> {
-        let names = || self.rooms.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
-        let refused = CommandRefused::NoRoom { room: name.to_owned(), rooms: names() };
-        self.rooms.iter_mut().find(|(known, _)| known == name).map(|(_, room)| room).ok_or(refused)
     }
 
     /// The grid that all rooms count by.
@@ -382,21 +303,24 @@ impl Relay {
                     false
                 }
                 ServerEvent::Stale { session } => {
-                    room.set_present(session, grid, Presence::Awaited);
+                    room.set_present(session, now, Presence::Awaited);
                     events.push_back(RelayEvent::Silent { room: name, member });
                     false
                 }
                 ServerEvent::Heard { session } => {
-                    room.set_present(session, grid, Presence::Present);
+                    room.set_present(session, now, Presence::Present);
                     false
                 }
                 ServerEvent::Ended { session, reason } => {
                     room_of.remove(&session);
-                    room.leave(session, grid);
+                    room.leave(session, now);
                     events.push_back(RelayEvent::Left { room: name, member, reason });
                     true
                 }
             };
+            if time_changed {
+                room.sync_line();
+            }
             if time_changed || roster_changed {
                 let timeline = room.timeline();
                 let mut buffer = [0; 4];
@@ -415,23 +339,6 @@ impl Relay {
             }
         }
         self.drain_midi(now);
-    }
-
-    /// Hands on what was played.
-    fn drain_midi(&mut self, now: LocalTime) {
-        let Self { server, rooms, stats, events, is_monitored, .. } = self;
-        for (name, room) in rooms {
-            while let Some(Passed { from, at, message }) = room.poll_midi() {
-                if *is_monitored {
-                    let line = format!("{:<24} {message}", room.name_of_source(from));
-                    events.push_back(RelayEvent::Passed { room: name.clone(), line });
-                }
-                for session in room.midi_listeners(from) {
-                    let sent = midi::encode(at, &message, |entry| server.send_entry(now, session, entry));
-                    stats.midi_unheard += u64::from(sent.is_err());
-                }
-            }
-        }
     }
 
     /// Runs `work` on a room; a panic in it ends the room's sessions and leaves an empty room.
@@ -454,7 +361,8 @@ impl Relay {
             .or_else(|| failure.downcast_ref::<&str>().map(|&text| text.to_owned()))
             .unwrap_or_default();
         let Some((name, room)) = self.rooms.get_mut(number) else { return };
-        *room = Room::new();
+        let Some(settings) = self.settings.get(number) else { return };
+        *room = open_room(settings, self.grid, &mut self.entropy, now);
         self.events.push_back(RelayEvent::RoomFailed { room: name.clone(), failure });
         self.stats.room_failures += 1;
         let sessions = self.room_of.iter().filter(|(_, room)| **room == number).map(|(session, _)| *session);
@@ -463,6 +371,15 @@ impl Relay {
         }
         self.drain_events(now);
     }
+}
+
+/// An empty room.
+fn open_room(settings: &RoomSettings, grid: Grid, entropy: &mut Entropy, now: LocalTime) -> Room {
+    let mut seed = [0; 32];
+    for part in seed.chunks_exact_mut(8) {
+        part.copy_from_slice(&entropy.u64().to_le_bytes());
+    }
+    Room::new(Bridge::new(settings.midi.clone(), grid, &seed, now))
 }
 
 enum Taken {

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod daw;
 pub mod figures;
 pub mod fuzz;
+pub mod midi;
 pub mod net;
 pub mod oracle;
 pub mod plan;

@@ -11,6 +11,7 @@ use core::net::SocketAddr;
 use lockstep_plugin::engine::{Block, Engine, HostTransport, Rendering, STRIP_OUTPUTS, Setup};
 use lockstep_plugin::link::{Link, LinkSettings, Port, PortId};
 use lockstep_plugin::wiring::{Gauges, wire};
+use lockstep_relay::bridge::BridgeSettings;
 use lockstep_relay::relay::{Relay, RelaySettings, RoomSettings};
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::session::{ClientSettings, MemberKey, RelayKey, RoomSecret};
@@ -171,7 +172,12 @@ impl World {
         self.relay_starts += 1;
         let settings = RelaySettings {
             private_key: RELAY_PRIVATE,
-            rooms: vec![RoomSettings { name: "studio".into(), secret: SECRET.0, members_max: self.room_max }],
+            rooms: vec![RoomSettings {
+                name: "studio".into(),
+                secret: SECRET.0,
+                members_max: self.room_max,
+                midi: BridgeSettings::default(),
+            }],
             seed: [self.relay_starts; 32],
         };
         self.relay = Some(Relay::new(settings, self.relay_clock.local(self.now)));

@@ -22,7 +22,17 @@ pub(crate) enum Need {
     Ardour,
     /// Python hosts for VST3 (JUCE inside), in a virtual environment of their own.
     PythonHosts,
+    /// The virtual machine with an ALSA sequencer: what unpacks a kernel. What it is made of is fetched and unpacked
+    /// ([`MACHINE_EMULATOR`], [`MACHINE_PROGRAMS`]), not installed.
+    Machine,
 }
+
+/// The emulator of the virtual machine and its firmware.
+pub(crate) const MACHINE_EMULATOR: &[&str] =
+    &["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios", "libslirp0"];
+/// What runs in the virtual machine, beside the kernel: [`crate::machine::KERNEL`].
+pub(crate) const MACHINE_PROGRAMS: &[&str] =
+    &["busybox-static", "alsa-utils", "libasound2", "libasound2-data"];
 
 impl Need {
     /// Debian's packages.
@@ -33,6 +43,7 @@ impl Need {
             Self::Ardour => &["ardour"],
             // DawDreamer links the library of OpenGL, though it draws nothing.
             Self::PythonHosts => &["python3", "python3-venv", "libgl1"],
+            Self::Machine => &["xz-utils"],
         }
     }
 
@@ -40,7 +51,7 @@ impl Need {
     const fn python_packages(self) -> &'static [&'static str] {
         match self {
             Self::PythonHosts => &["pedalboard==0.9.26", "dawdreamer==0.9.0", "numpy"],
-            Self::Build | Self::Music | Self::Ardour => &[],
+            Self::Build | Self::Music | Self::Ardour | Self::Machine => &[],
         }
     }
 
@@ -51,6 +62,7 @@ impl Need {
             Self::Music => "FluidSynth 2 on the search path, and FluidR3_GM.sf2 named by LOCKSTEP_SOUNDFONT",
             Self::Ardour => "Ardour 7 with its ardour7-lua",
             Self::PythonHosts => "Python 3.11 with venv",
+            Self::Machine => "xz",
         }
     }
 
@@ -62,6 +74,7 @@ impl Need {
             Self::Music => is_on_path("fluidsynth") && soundfont().is_file(),
             Self::Ardour => is_on_path("ardour7-lua"),
             Self::PythonHosts => is_on_path("python3"),
+            Self::Machine => is_on_path("xz"),
         }
     }
 }

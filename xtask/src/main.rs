@@ -5,6 +5,7 @@
 //! | `jam` | `jam/`: real music through real plugin processes and a real relay, measured |
 //! | `test` | `test/`: everything a change must pass, in one command |
 //! | `bundle` | `bundle.rs`: the `.clap` and the `.vst3` in `bundles/out` |
+//! | `machine` | `machine/`: a command beside a real ALSA sequencer, in a virtual machine |
 //! | `tidy` | `tidy/`: the rules of the code base that the compiler does not check |
 //! | `sim`, `bench` | `programs.rs`: the two measuring programs of `tests`, built and started |
 //! | `score` | `jam/score.rs`: writes the committed MIDI file again from its readable score |
@@ -16,6 +17,7 @@
 mod bundle;
 mod install;
 mod jam;
+mod machine;
 mod numbers;
 mod programs;
 mod shell;
@@ -45,6 +47,8 @@ enum Task {
     Test(test::Options),
     /// Build the plugin and lay out bundles/out/Lockstep.clap and Lockstep.vst3
     Bundle(bundle::Options),
+    /// Run a command beside a real ALSA sequencer, in a virtual machine: cargo xtask machine aconnect -l
+    Machine(machine::Options),
     /// Check the rules of the code base that the compiler does not
     Tidy(tidy::Options),
     /// Run a simulated session: cargo xtask sim -- --help tells more
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Task::Jam(options) => jam::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bundle(options) => bundle::run(&options),
+        Task::Machine(options) => machine::run(&options),
         Task::Tidy(options) => tidy::run(&options),
         Task::Sim(options) => programs::sim(&options),
         Task::Bench(options) => programs::bench(&options),

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -78,6 +78,12 @@ pub(crate) fn is_on_path(program: &str) -> bool {
 #[expect(clippy::disallowed_methods, reason = "the build script's only clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The date, which a virtual machine is told.
+#[expect(clippy::disallowed_methods, reason = "the build script's only date")]
+pub(crate) fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 /// The one place of this program that waits.

@@ -41,7 +41,8 @@ impl ClockOut {
 
     /// The next event whose time to leave has come, and when it counts.
     pub(super) fn pop(&mut self, now: GridPosition) -> Option<(GridPosition, Realtime)> {
-        self.events.pop_front_if(|(at, _)| *at <= now.plus_f64(LEAD_FRAMES))
+        self.events.front().filter(|(at, _)| *at <= now.plus_f64(LEAD_FRAMES))?;
+        self.events.pop_front()
     }
 
     /// When the next one leaves.

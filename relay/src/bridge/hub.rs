@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use lockstep_shared::midi::message::{Channel, Held, Message, System, U7, U14, Voice};
+use lockstep_shared::rtpmidi::session::ParticipantId;
 use lockstep_shared::session::Bucket;
 use lockstep_shared::time::{GridPosition, LocalTime};
 use lockstep_shared::wire::MemberId;
@@ -23,6 +24,14 @@ const ALL_NOTES_OFF: u8 = 123;
 pub enum Source {
     /// A member's plugin.
     Member(MemberId),
+    /// An RTP-MIDI participant.
+    Peer(ParticipantId),
+    /// Software at the room's port of the sequencer.
+    RoomPort,
+    /// Software at a participant's port of the sequencer.
+    PeerPort(ParticipantId),
+    /// The multicast group.
+    Multicast,
 }
 
 /// A message on its way to everybody but its source.

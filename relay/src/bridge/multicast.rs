@@ -12,7 +12,7 @@ use lockstep_shared::midi::message::{Message, Parser};
 /// Senders remembered; beyond, the one longest silent is forgotten, with what it had not finished.
 const SENDERS_MAX: usize = 32;
 /// Bytes of one datagram: longer exclusive messages go in several.
-pub const DATAGRAM_BYTES: usize = 1_024;
+const DATAGRAM_BYTES: usize = 1_024;
 
 /// The receiving side of the gateway.
 #[derive(Debug, Default)]

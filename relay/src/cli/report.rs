@@ -8,10 +8,9 @@ use crate::relay::command::{ParticipantStatus, RoomStatus};
 pub(super) fn text(rooms: &[RoomStatus]) -> String {
     let mut text = String::new();
     for room in rooms {
-        let port =
-            room.midi_port.map_or_else(|| "no RTP-MIDI".to_owned(), |port| format!("RTP-MIDI port {port}"));
+        let session = if room.has_session { "RTP-MIDI on" } else { "no RTP-MIDI" };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}: {} with the plugin, {port}", room.room, room.members.len());
+        let _ = writeln!(text, "{}: {} with the plugin, {session}", room.room, room.members.len());
         let _ = writeln!(
             text,
             "  {} messages passed, {} beyond a source's rate, {} notes and pedals ended for sources that dropped",
@@ -27,14 +26,14 @@ pub(super) fn text(rooms: &[RoomStatus]) -> String {
 fn line(of: &ParticipantStatus) -> String {
     let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
     let mut text = format!(
-        "  {:<24} {:<8} {}\n    round trip {} ms (p99 {}), clock {} ms, jitter {} ms (p99 {}), {} packets, {} lost, {} late, \
+        "  {:<24} {:<8} {}\n    round trip {} ms (p99 {}), clock {} ppm, jitter {} ms (p99 {}), {} packets, {} lost, {} late, \
          {} twice, {} repaired, {} silenced, holds {} notes",
         format!("{:?}", of.name),
         of.state,
         of.address,
         ms(of.round_trip_ms),
         ms(of.round_trip_p99_ms),
-        ms(of.offset_ms),
+        ms(of.skew_ppm),
         ms(of.jitter_p50_ms),
         ms(of.jitter_p99_ms),
         of.received,

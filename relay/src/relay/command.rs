@@ -1,5 +1,7 @@
 //! What an admin may ask of a relay that runs.
 
+use core::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -20,6 +22,27 @@ pub enum Command {
         room: String,
         /// Only what this participant plays.
         participant: Option<String>,
+    },
+    /// Invite a peer to a room, now and whenever it is lost.
+    Call {
+        /// The room.
+        room: String,
+        /// Its control port.
+        address: SocketAddr,
+    },
+    /// Let in a participant that asks.
+    Admit {
+        /// The room.
+        room: String,
+        /// Its name, or its address.
+        participant: String,
+    },
+    /// Send away a participant that asks, or is in.
+    Refuse {
+        /// The room.
+        room: String,
+        /// Its name, or its address.
+        participant: String,
     },
 }
 
@@ -67,8 +90,8 @@ pub struct RoomStatus {
     pub room: String,
     /// Members with the plugin.
     pub members: Vec<String>,
-    /// The control port of its RTP-MIDI session.
-    pub midi_port: Option<u16>,
+    /// Whether it has an RTP-MIDI session.
+    pub has_session: bool,
     /// Its RTP-MIDI participants.
     pub participants: Vec<ParticipantStatus>,
     /// MIDI messages passed on.
@@ -92,12 +115,14 @@ pub struct ParticipantStatus {
     pub round_trip_ms: Option<f64>,
     /// Round trip, milliseconds: the 99th percentile.
     pub round_trip_p99_ms: Option<f64>,
-    /// Its clock against ours, milliseconds.
-    pub offset_ms: Option<f64>,
+    /// Its clock against ours, in millionths: how much faster it runs.
+    pub skew_ppm: Option<f64>,
     /// How late its packets come after the earliest, median, milliseconds.
     pub jitter_p50_ms: Option<f64>,
     /// The same, 99th percentile.
     pub jitter_p99_ms: Option<f64>,
+    /// How much later than its stamps it is played, the network's way included, milliseconds.
+    pub playout_ms: Option<f64>,
     /// Packets received.
     pub received: u64,
     /// Packets that did not come.

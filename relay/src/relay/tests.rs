@@ -4,6 +4,7 @@ use super::*;
 use lockstep_shared::midi::message::Message;
 use lockstep_shared::session::{Client, ClientEvent, ClientSettings, MemberKey};
 use lockstep_shared::time::Span;
+use lockstep_shared::wire::midi;
 use lockstep_shared::wire::{
     Audio, AudioHead, Channels, ChunksPerDatagram, DATAGRAM_BYTES_MAX, Format, PlayMode, ProfileStrip,
     StripId, WireChunk, Writer,
@@ -12,8 +13,12 @@ use lockstep_shared::wire::{
 const SECRETS: [[u8; 16]; 2] = [[1; 16], [2; 16]];
 
 fn relay() -> Relay {
-    let rooms =
-        SECRETS.map(|secret| RoomSettings { name: format!("room-{}", secret[0]), secret, members_max: 4 });
+    let rooms = SECRETS.map(|secret| RoomSettings {
+        name: format!("room-{}", secret[0]),
+        secret,
+        members_max: 4,
+        midi: BridgeSettings::default(),
+    });
     Relay::new(RelaySettings { private_key: [3; 32], rooms: rooms.to_vec(), seed: [4; 32] }, LocalTime::ZERO)
 }
 

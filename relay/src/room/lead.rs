@@ -76,6 +76,11 @@ impl RoomLead {
         Told::Nobody
     }
 
+    /// The room's line, once somebody has led.
+    pub(super) const fn line(&self) -> Option<Timeline> {
+        self.line
+    }
+
     /// What everybody is told.
     pub(super) fn document(&self) -> RoomTimeline {
         let stands = || Timeline::new(Segment::stopped(GridPosition::default()));

@@ -15,12 +15,13 @@ use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::session::SessionId;
 use lockstep_shared::time::convert::f64_from_i64;
 use lockstep_shared::time::{Frames, GridPosition, LocalTime};
+use lockstep_shared::timeline::Timeline;
 use lockstep_shared::wire::{
     Audio, AudioHead, DOCUMENT_BYTES_MAX, DecodeError, Element, Gains, Lead, MemberId, PLAIN_BYTES_MAX,
-    PlayMode, Profile, RoomDelay, Roster, RosterMember, RosterStrip, StripId, Writer,
+    PlayMode, Profile, Role, RoomDelay, Roster, RosterMember, RosterStrip, StripId, Writer,
 };
 
-use crate::bridge::{Hub, Passed, Source};
+use crate::bridge::{Bridge, CLOCK_AUTHOR, Source};
 use crate::relay::command::{CommandRefused, RoomStatus};
 use lead::RoomLead;
 pub use lead::Told;
@@ -30,6 +31,8 @@ use strip::{ROOM_WINDOW_CHUNKS, Strip};
 
 /// How far ahead of the grid a chunk may be named: a member whose clock has not settled, not more.
 const AHEAD_MAX: Frames = Frames(4_800);
+/// As whom a clock from outside leads: no member has this number.
+const CLOCK_MEMBER: MemberId = MemberId(CLOCK_AUTHOR.0);
 /// How far from the grid's now MIDI may claim to count; beyond, it counts at the nearer end.
 const MIDI_REACH: Frames = Frames(48_000);
 
@@ -55,7 +58,10 @@ pub struct Room {
     next_member: u16,
     next_strip: u16,
     lead: RoomLead,
-    midi: Hub,
+    /// Its MIDI: what members, RTP-MIDI participants and ports play.
+    pub(crate) midi: Bridge,
+    /// What the clock from outside that leads last wanted of the room's time.
+    clock_lead: Option<Lead>,
     forward: Forward,
     mixer: Mixer,
     counters: RoomCounters,
@@ -85,7 +91,7 @@ pub enum Send<'a> {
 impl Room {
     /// An empty room.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(midi: Bridge) -> Self {
         Self {
             members: BTreeMap::new(),
             by_session: BTreeMap::new(),
@@ -93,7 +99,8 @@ impl Room {
             next_member: 0,
             next_strip: 0,
             lead: RoomLead::default(),
-            midi: Hub::default(),
+            midi,
+            clock_lead: None,
             forward: Forward {
                 bytes: Box::new([0; PLAIN_BYTES_MAX]),
                 length: 0,
@@ -130,11 +137,11 @@ impl Room {
     }
 
     /// A member is heard, or not for a while: nothing is sent to one that is absent, and nothing it holds sounds on.
-    pub fn set_present(&mut self, session: SessionId, grid: GridPosition, presence: Presence) {
+    pub fn set_present(&mut self, session: SessionId, now: LocalTime, presence: Presence) {
         if presence == Presence::Awaited
             && let Some(id) = self.by_session.get(&session)
         {
-            self.midi.drop_source(grid, Source::Member(*id));
+            self.midi.drop_source(now, Source::Member(*id));
         }
         if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
             member.is_present = presence == Presence::Present;
@@ -142,9 +149,9 @@ impl Room {
     }
 
     /// The member's place is free.
-    pub fn leave(&mut self, session: SessionId, grid: GridPosition) {
+    pub fn leave(&mut self, session: SessionId, now: LocalTime) {
         if let Some(id) = self.by_session.remove(&session) {
-            self.midi.drop_source(grid, Source::Member(id));
+            self.midi.drop_source(now, Source::Member(id));
             self.members.remove(&id);
             let _ = self.lead.leave(id);
             self.strips.retain(|_, strip| strip.member != id);
@@ -215,55 +222,57 @@ impl Room {
     ) -> Result<(), DecodeError> {
         let Some(&id) = self.by_session.get(&session) else { return Ok(()) };
         let Some(member) = self.members.get_mut(&id) else { return Ok(()) };
-        let hub = &mut self.midi;
+        let bridge = &mut self.midi;
         let reach = |frames: i64| grid.plus_f64(f64_from_i64(frames));
         let (first, last) = (reach(-MIDI_REACH.0), reach(MIDI_REACH.0));
         member
             .midi
-            .decode(entry, |at, message| hub.take(now, Source::Member(id), at.clamp(first, last), message))
+            .decode(entry, |at, message| bridge.take(now, Source::Member(id), at.clamp(first, last), message))
     }
 
-    /// The next message to hand to everybody but its source.
-    pub fn poll_midi(&mut self) -> Option<Passed> {
-        self.midi.poll_passed()
+    /// The line that the clock from outside has made; it leads as a member would that has taken the lead.
+    pub fn lead_by_clock(&mut self, grid: GridPosition, line: Timeline) -> Told {
+        let wish = Lead { role: Role::Lead, take: 1, proposal: Some(line) };
+        let told = self.lead.wish(CLOCK_MEMBER, self.clock_lead.as_ref(), &wish, grid);
+        self.clock_lead = Some(wish);
+        told
     }
 
-    /// Ends all that may still sound, of one member or of all.
+    /// Gives the clocks of the room's MIDI its line.
+    pub fn sync_line(&mut self) {
+        if let Some(line) = self.lead.line() {
+            self.midi.set_line(line);
+        }
+    }
+
+    /// Ends all that may still sound, of one participant or of all.
     ///
     /// # Errors
     /// Nobody of that name.
     pub fn panic(
         &mut self,
+        now: LocalTime,
         room: &str,
         participant: Option<&str>,
-        grid: GridPosition,
     ) -> Result<(), CommandRefused> {
-        let source = match participant {
-            None => None,
-            Some(name) => {
-                let named = self.members.iter().find(|(_, member)| member.profile.name == name);
-                let refused =
-                    || CommandRefused::NoParticipant { room: room.to_owned(), participant: name.to_owned() };
-                Some(Source::Member(*named.ok_or_else(refused)?.0))
-            }
+        let Some(name) = participant else {
+            self.midi.panic(now, None);
+            return Ok(());
         };
-        self.midi.panic(grid, source);
+        let named = self.members.iter().find(|(_, member)| member.profile.name == name);
+        let source = match named {
+            Some((id, _)) => Source::Member(*id),
+            None => self.midi.source_named(room, name)?,
+        };
+        self.midi.panic(now, Some(source));
         Ok(())
     }
 
     /// What an admin is told.
     #[must_use]
-    pub fn status(&self, name: &str) -> RoomStatus {
-        let counted = self.midi.counters();
-        RoomStatus {
-            room: name.to_owned(),
-            members: self.members.values().map(|member| member.profile.name.clone()).collect(),
-            midi_port: None,
-            participants: Vec::new(),
-            messages: counted.passed,
-            limited: counted.limited,
-            silenced: counted.silenced,
-        }
+    pub fn status(&self, name: &str, now: LocalTime) -> RoomStatus {
+        let members = self.members.values().map(|member| member.profile.name.clone());
+        RoomStatus { room: name.to_owned(), members: members.collect(), ..self.midi.status(now) }
     }
 
     /// The name of a source, for people.
@@ -272,6 +281,7 @@ impl Room {
         match source {
             None => "(panic)",
             Some(Source::Member(id)) => self.members.get(&id).map_or("", |member| &member.profile.name),
+            Some(other) => self.midi.name_of(other),
         }
     }
 
@@ -459,12 +469,6 @@ impl Room {
     #[cfg(test)]
     pub(crate) const fn poison(&mut self) {
         self.is_poisoned = true;
-    }
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -1,6 +1,8 @@
 //! A room by itself, with sessions from a real server.
 
 use super::*;
+use crate::bridge::BridgeSettings;
+use crate::grid::Grid;
 use lockstep_shared::session::{
     Client, ClientSettings, MemberKey, RelayKey, RoomAccess, RoomSecret, Server, ServerEvent,
 };
@@ -34,7 +36,12 @@ fn sessions(count: u8) -> Vec<SessionId> {
 #[test]
 fn a_roster_can_be_read_however_much_its_members_announce() {
     for count in [1, 13, 14, 100] {
-        let mut room = Room::new();
+        let mut room = Room::new(Bridge::new(
+            BridgeSettings::default(),
+            Grid::starting_at(LocalTime::ZERO),
+            &[0; 32],
+            LocalTime::ZERO,
+        ));
         for session in sessions(count) {
             let strip = |number| ProfileStrip { number, channels: Channels::Mono, name: "s".repeat(64) };
             let strips = (0..16).map(strip).collect();
@@ -54,7 +61,12 @@ fn a_roster_can_be_read_however_much_its_members_announce() {
 #[test]
 fn gains_of_strips_that_are_not_there_do_not_pile_up() {
     let session = sessions(1)[0];
-    let mut room = Room::new();
+    let mut room = Room::new(Bridge::new(
+        BridgeSettings::default(),
+        Grid::starting_at(LocalTime::ZERO),
+        &[0; 32],
+        LocalTime::ZERO,
+    ));
     room.join(session);
     for round in 0..60_u16 {
         let strips = (round * 1_000)..(round * 1_000 + 1_000);

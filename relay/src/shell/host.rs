@@ -51,6 +51,14 @@ pub fn invite_host(config: &Config) -> InviteHost {
     machine_host()
 }
 
+/// The first label of this machine's name, for names that mean something on its network only.
+#[must_use]
+pub fn short_name() -> String {
+    let name = hostname().unwrap_or_default();
+    let label = name.split('.').next().unwrap_or_default();
+    if label.is_empty() { "lockstep".to_owned() } else { label.to_owned() }
+}
+
 fn machine_host() -> InviteHost {
     let name = hostname().unwrap_or_default();
     let global = name.contains('.') && !LOCAL_ENDINGS.iter().any(|ending| name.ends_with(ending));

@@ -9,6 +9,7 @@ use tracing::{debug, error, info, warn};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use super::media::Tally;
+use crate::bridge::BridgeEvent;
 use crate::config::{LogConfig, LogFormat, LogLevel};
 use crate::relay::RelayEvent;
 
@@ -51,10 +52,32 @@ pub fn event(event: &RelayEvent) {
             };
             info!(room, member, why, "a member is gone");
         }
+        RelayEvent::Midi { room, event } => midi(room, event),
         // The media thread hands it to those who asked.
         RelayEvent::Passed { .. } => {}
         RelayEvent::RoomFailed { room, failure } => {
             error!(room, failure, "a room failed and starts anew; its members were told; please report this");
+        }
+    }
+}
+
+/// One line for one event of a room's RTP-MIDI session.
+fn midi(room: &str, event: &BridgeEvent) {
+    match event {
+        BridgeEvent::Asked { name, address } => warn!(
+            room,
+            name,
+            %address,
+            "an RTP-MIDI participant asks to come in; let it in with: lockstep-relay admit {room} {address}"
+        ),
+        BridgeEvent::Here { name, address, .. } => {
+            info!(room, name, %address, "an RTP-MIDI participant is here")
+        }
+        BridgeEvent::Quiet { name } => {
+            info!(room, name, "an RTP-MIDI participant does not answer; what it held was ended");
+        }
+        BridgeEvent::Gone { name, reason, .. } => {
+            info!(room, name, reason, "an RTP-MIDI participant is gone")
         }
     }
 }

@@ -15,22 +15,29 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 
+use lockstep_shared::rtpmidi::session::Port;
 use lockstep_shared::time::{LocalTime, Span};
 
 use super::clock;
 use super::contain::{Panicked, contain};
 use super::control::Asked;
+use super::midi::MidiSockets;
 use super::pace::{Pace, Wait};
 use super::priority::{Scheduling, raise_current_thread};
 use super::state::entropy;
 use super::udp::{self, Inbox, Interrupts, Outbox, Udp};
+use crate::bridge::{Gateway, Source, datagrams};
 use crate::relay::command::{Answer, Command};
-use crate::relay::{Relay, RelayEvent, RelaySettings, RelayStats};
+use crate::relay::{Outward, Relay, RelayEvent, RelaySettings, RelayStats};
 
 /// A deadline served later than this counts as late: a quarter of a chunk.
 const LATE_AFTER: Span = Span::from_micros(333);
 /// How often figures are reported.
 const REPORT_EVERY: Span = Span::from_millis(1_000);
+/// The longest datagram of a multicast group.
+const GATEWAY_BYTES_MAX: usize = 4_096;
+/// Datagrams of a multicast group that are taken at a time.
+const GATEWAY_BATCH: usize = 32;
 /// Failing deadlines in a row after which the core is replaced.
 const FAILURES_MAX: u32 = 2;
 
@@ -77,6 +84,9 @@ pub struct Media {
     relay: Relay,
     udp: Udp,
     outbox: Outbox,
+    midi: MidiSockets,
+    gateways: Vec<Gateway>,
+    packet: Vec<u8>,
     interrupts: Interrupts,
     commands: Receiver<Asked>,
     /// Who is told of what passes, and in which room.
@@ -95,6 +105,7 @@ impl Media {
     pub fn new(
         settings: RelaySettings,
         udp: Udp,
+        midi: MidiSockets,
         interrupts: Interrupts,
         commands: Receiver<Asked>,
         reports: SyncSender<Report>,
@@ -105,6 +116,9 @@ impl Media {
             settings,
             udp,
             outbox: Outbox::new(),
+            gateways: (0..midi.room_count()).map(|_| Gateway::default()).collect(),
+            midi,
+            packet: Vec::new(),
             interrupts,
             commands,
             monitors: Vec::new(),
@@ -141,6 +155,8 @@ impl Media {
             received += self.serve_socket(socket, inbox);
             more_waits |= inbox.is_full();
         }
+        more_waits |= self.serve_midi(inbox);
+        self.serve_gateways();
         self.serve_deadline();
         self.flush();
         let now = clock::now();
@@ -154,7 +170,15 @@ impl Media {
         }
         let time = now.duration_until(self.relay.poll_timeout().min(self.report_at));
         match wait {
-            Wait::Datagram => udp::wait([&self.udp].into_iter(), time, &self.interrupts),
+            Wait::Datagram => {
+                let sockets = core::iter::once(&self.udp).chain(self.midi.sessions());
+                udp::wait(
+                    sockets,
+                    self.midi.gateways().map(|(_, gateway)| gateway.socket()),
+                    time,
+                    &self.interrupts,
+                );
+            }
             Wait::Gather(gather) => {
                 udp::pause(time.min(now.duration_until(now + gather)), &self.interrupts);
             }
@@ -177,6 +201,70 @@ impl Media {
         let served = contain(|| self.relay.handle_timeout(now));
         self.note(served);
         self.drain();
+    }
+
+    /// What has come to the rooms' RTP-MIDI sessions, at most a batch from each socket; whether more may be waiting.
+    fn serve_midi(&mut self, inbox: &mut Inbox) -> bool {
+        let mut more_waits = false;
+        for room in 0..self.midi.room_count() {
+            for port in [Port::Control, Port::Data] {
+                let count = self.midi.session(room, port).map_or(0, |udp| udp.socket_count());
+                for socket in 0..count {
+                    let Some(udp) = self.midi.session(room, port) else { continue };
+                    if udp.receive(socket, inbox).is_err() {
+                        self.tally.receive_failed += 1;
+                    }
+                    more_waits |= inbox.is_full();
+                    for (at, from, bytes) in inbox.datagrams() {
+                        if contain(|| self.relay.handle_midi_datagram(at, room, port, from, bytes)).is_err() {
+                            self.tally.panics += 1;
+                        }
+                        self.drain();
+                    }
+                }
+            }
+        }
+        more_waits
+    }
+
+    /// What has come from the multicast groups.
+    fn serve_gateways(&mut self) {
+        let mut buffer = [0; GATEWAY_BYTES_MAX];
+        for (room, gateway) in (0..).zip(&mut self.gateways) {
+            for _ in 0..GATEWAY_BATCH {
+                let Some(socket) = self.midi.gateway(room) else { break };
+                let Some((from, bytes)) = socket.receive(&mut buffer) else { break };
+                let now = clock::now();
+                let relay = &mut self.relay;
+                let heard = contain(|| {
+                    gateway.handle_datagram(from, bytes, |message| {
+                        relay.handle_message(now, room, Source::Multicast, now, message);
+                    });
+                });
+                self.tally.panics += u64::from(heard.is_err());
+            }
+        }
+        self.drain();
+    }
+
+    /// Hands on what leaves otherwise than by the members' and RTP-MIDI's sessions.
+    fn drain_midi(&mut self) {
+        let now = clock::now();
+        while let Ok(Some((room, port, to))) =
+            contain(|| self.relay.poll_midi_transmit(now, &mut self.packet))
+        {
+            self.tally.send_refused += u64::from(!self.midi.send(room, port, to, &self.packet));
+        }
+        while let Some((room, outward)) = self.relay.poll_outward() {
+            let message = match &outward {
+                Outward::Passed(passed) if passed.from == Some(Source::Multicast) => continue,
+                Outward::Passed(passed) => &passed.message,
+                Outward::Clock(_, message) => message,
+            };
+            if let Some(gateway) = self.midi.gateway(room) {
+                datagrams(message, |bytes| self.tally.send_refused += u64::from(!gateway.send(bytes)));
+            }
+        }
     }
 
     fn serve_commands(&mut self) {
@@ -203,11 +291,10 @@ impl Media {
     /// Tells those who asked what has passed, and forgets those who have hung up.
     fn tell_monitors(&mut self, room: &str, line: &str) {
         self.monitors.retain(|(wanted, monitor)| {
-            let told = wanted != room || {
+            wanted != room || {
                 let sent = monitor.try_send(Answer::Text(line.to_owned()));
                 !matches!(sent, Err(TrySendError::Disconnected(_)))
-            };
-            told
+            }
         });
         self.relay.set_monitored(!self.monitors.is_empty());
     }
@@ -246,6 +333,7 @@ impl Media {
                 }
             }
         }
+        self.drain_midi();
         while let Some(event) = self.relay.poll_event() {
             if let RelayEvent::Passed { room, line } = event {
                 self.tell_monitors(&room, &line);

@@ -4,6 +4,7 @@
 //! [`run`], writes logs and figures. They meet in one bounded channel of [`media::Report`]s, which is made here. Admins ask
 //! through the [`control`] socket, whose threads hand commands to the media thread.
 
+pub mod announce;
 pub mod clock;
 pub mod configuration;
 pub mod contain;
@@ -11,8 +12,10 @@ pub mod control;
 pub mod host;
 pub mod logs;
 pub mod media;
+pub mod midi;
 pub mod pace;
 pub mod priority;
+pub mod sequencer;
 pub mod signals;
 pub mod state;
 pub mod stats;
@@ -29,8 +32,10 @@ use tracing::{info, warn};
 
 use crate::config::{Config, Listen};
 use crate::relay::{RelaySettings, RoomSettings};
+use announce::Announcements;
 use host::Reach;
 use media::{Media, Report};
+use midi::MidiSockets;
 use priority::Scheduling;
 use signals::StopRequest;
 use state::{State, StateError};
@@ -86,7 +91,6 @@ pub fn run(config: &Config, invites: &mut dyn io::Write) -> Result<(), ShellErro
     logs::start(config.log);
     contain::log_panics();
     let state = State::locate(config.state.as_deref())?;
-    let settings = settings(config, &state)?;
     let stop =
         StopRequest::listen().map_err(|reason| ShellError::System { what: "signal handlers", reason })?;
     let udp = udp::open(&config.listen)?;
@@ -94,18 +98,24 @@ pub fn run(config: &Config, invites: &mut dyn io::Write) -> Result<(), ShellErro
     for address in udp.addresses() {
         info!(%address, "listening on UDP");
     }
+    let midi = MidiSockets::open(&config.listen, &config.rooms);
+    let settings = settings(config, &state, &midi)?;
     info!(folder = %state.folder().display(), rooms = config.rooms.len(), "the relay is open");
     print_invites(config, &state, port, invites)?;
+    let sessions = config.rooms.iter().enumerate().filter(|(number, _)| midi.has_session(*number));
+    let sessions = sessions.filter_map(|(_, room)| Some((room.midi.name.as_str(), room.midi.port?)));
+    let _announcements = Announcements::start(&host::short_name(), sessions);
 
     let (waker, wake) =
         wake::pair().map_err(|reason| ShellError::System { what: "a socket pair", reason })?;
     let interrupts = Interrupts { stop, wake };
     let (asker, commands) = control::commands(waker);
+    midi::call(&config.rooms, asker.clone());
     serve_control(&state, asker);
     let (sender, reports) = sync_channel(REPORTS_MAX);
     let thread = std::thread::Builder::new()
         .name("media".to_owned())
-        .spawn(move || Media::new(settings, udp, interrupts, commands, sender).run())
+        .spawn(move || Media::new(settings, udp, midi, interrupts, commands, sender).run())
         .map_err(|reason| ShellError::System { what: "a thread", reason })?;
     keep_desk(&reports, config.stats_json.as_deref());
     thread.join().map_err(|_| ShellError::MediaThread)?;
@@ -153,11 +163,13 @@ fn invite_of(state: &State, host: &str, port: u16, room: &str) -> Result<Invite,
     })
 }
 
-fn settings(config: &Config, state: &State) -> Result<RelaySettings, ShellError> {
+fn settings(config: &Config, state: &State, midi: &MidiSockets) -> Result<RelaySettings, ShellError> {
     let private_key = *state.relay_key()?.private();
-    let rooms = config.rooms.iter().map(|room| {
+    let rooms = config.rooms.iter().enumerate().map(|(number, room)| {
         let secret = state.room_secret(&room.name)?.0;
-        Ok(RoomSettings { name: room.name.clone(), secret, members_max: room.members_max })
+        let midi =
+            midi::bridge_settings(&room.midi, midi.has_session(number), midi.gateway(number).is_some());
+        Ok(RoomSettings { name: room.name.clone(), secret, members_max: room.members_max, midi })
     });
     Ok(RelaySettings {
         private_key,

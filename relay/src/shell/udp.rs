@@ -128,11 +128,22 @@ impl Udp {
         outbox.clear();
         total
     }
+
+    /// Sends one datagram at once; false if the system does not take it.
+    pub fn send_one(&mut self, to: SocketAddr, bytes: &[u8]) -> bool {
+        let socket = self.routes.socket_towards(to).and_then(|index| self.sockets.get(index));
+        socket.is_some_and(|socket| socket.udp.send_to(bytes, socket.family.reaches(to)).is_ok())
+    }
 }
 
 /// Returns when a datagram has arrived at one of these, `time` has passed, or there is an interrupt.
-pub fn wait<'a>(all: impl Iterator<Item = &'a Udp>, time: Duration, interrupts: &Interrupts) {
-    wait::wait(all.flat_map(|udp| &udp.sockets), time, interrupts);
+pub fn wait<'a>(
+    all: impl Iterator<Item = &'a Udp>,
+    others: impl Iterator<Item = &'a UdpSocket>,
+    time: Duration,
+    interrupts: &Interrupts,
+) {
+    wait::wait(all.flat_map(|udp| &udp.sockets).map(|socket| &socket.udp).chain(others), time, interrupts);
 }
 
 /// Returns when `time` has passed or there is an interrupt, whatever arrives.

@@ -67,6 +67,12 @@ impl Timestamp {
         Ticks::at(now).timestamp()
     }
 
+    /// The one nearest to `at` of our clock: what is stamped is told to the tenth of a millisecond, not up to one late.
+    #[must_use]
+    pub fn nearest(at: LocalTime) -> Self {
+        Self::at(at + Span::from_nanos(TICK_NANOS / 2))
+    }
+
     /// The bits.
     #[must_use]
     pub const fn bits(self) -> u32 {

@@ -5,6 +5,7 @@ pub mod clock_output;
 pub mod drift;
 pub mod engine;
 pub mod loopback;
+pub mod midi;
 pub mod oracle;
 pub mod relay;
 pub mod resampler;

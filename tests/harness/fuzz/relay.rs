@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use core::net::SocketAddr;
 
+use lockstep_relay::bridge::BridgeSettings;
 use lockstep_relay::relay::{Relay, RelayEvent, RelaySettings, RelayStats, RoomSettings};
 use lockstep_shared::session::{Client, ClientEvent, ClientSettings, MemberKey, RelayKey, RoomSecret};
 use lockstep_shared::time::{Beats, Tempo};
@@ -98,7 +99,12 @@ impl Member {
 
 impl Stage {
     fn new(play: PlayMode) -> Self {
-        let rooms = vec![RoomSettings { name: "studio".into(), secret: SECRET, members_max: 4 }];
+        let rooms = vec![RoomSettings {
+            name: "studio".into(),
+            secret: SECRET,
+            members_max: 4,
+            midi: BridgeSettings::default(),
+        }];
         let settings = RelaySettings { private_key: RELAY_PRIVATE, rooms, seed: [1; 32] };
         let strip = |name: &str| ProfileStrip { number: 0, channels: Channels::Mono, name: name.into() };
         let profile = |name: &str, play: PlayMode| Profile {

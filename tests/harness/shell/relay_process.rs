@@ -20,24 +20,32 @@ pub struct RelayProcess {
 impl RelayProcess {
     /// Starts the relay that was built beside this program, on a free port of the loopback.
     pub fn start() -> Result<Self> {
+        Self::with(&["--midi-port", "0"])
+    }
+
+    /// Starts one with so many rooms, whose RTP-MIDI sessions anyone may join; the first one's control port is `port`.
+    pub fn with_midi(port: u16, rooms: u16) -> Result<Self> {
+        let mut text = format!("[midi]\nport = {port}\nsequencer = false\n");
+        for room in 0..rooms {
+            text += &format!("[[room]]\nname = \"room-{room}\"\n[room.midi]\nwho = \"anyone\"\n");
+        }
+        let file = std::env::temp_dir().join(format!("lockstep-bench-{}.toml", std::process::id()));
+        std::fs::write(&file, text)?;
+        let started = Self::with(&["--config", &file.to_string_lossy()]);
+        let _ = std::fs::remove_file(&file);
+        started
+    }
+
+    fn with(arguments: &[&str]) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name("lockstep-relay");
         if !program.exists() {
             bail!("{} is not built: cargo build --release -p lockstep-relay", program.display());
         }
         let folder = std::env::temp_dir().join(format!("lockstep-bench-{}", std::process::id()));
         let mut child = Command::new(program)
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--midi-port",
-                "0",
-                "--log",
-                "warn",
-                "--members-max",
-                "100",
-                "--state",
-            ])
+            .args(["--listen", "127.0.0.1:0", "--log", "warn", "--members-max", "100", "--state"])
             .arg(&folder)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .context("the relay does not start")?;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::sequencer;
 use crate::bundle::{self, Profile};
 use crate::install::{Need, ensure, python};
 use crate::jam;
@@ -47,8 +48,8 @@ pub(super) const ALL: &[Step] = &[
     },
     Step {
         name: "sequencer",
-        about: "the MIDI clock through ALSA's sequencer, as aseqdump hears it",
-        run: sequencer,
+        about: "MIDI through ALSA's sequencer, as aseqdump hears it, in a virtual machine if need be",
+        run: sequencer::run,
     },
     Step { name: "realtime", about: "the audio thread under RealtimeSanitizer", run: realtime },
     Step { name: "jam", about: "two players make music for a few seconds", run: short_jam },
@@ -117,27 +118,6 @@ fn foreign() -> Result<Outcome> {
     let mut hosts = command("sh");
     hosts.arg("tests/hosts/foreign/run.sh").arg(&bundles.vst3);
     passed(hosts.env("LOCKSTEP_PYTHON", python()))
-}
-
-/// Where the kernel has no sequencer, the two programs can be copied into a virtual machine and run there.
-fn sequencer() -> Result<Outcome> {
-    /// The program's own way to say that there is nothing to try it with.
-    const NO_SEQUENCER: i32 = 3;
-
-    if !is_on_path("aseqdump") {
-        return Ok(Outcome::NotRun(
-            "not run: no ALSA sequencer here, or no aseqdump (alsa-utils)".to_owned(),
-        ));
-    }
-    ensure(&[Need::Build])?;
-    stream(&mut cargo(["build", "--package", "lockstep-relay"]))?;
-    let mut run = cargo(["run", "--quiet", "--package", "lockstep-tests", "--bin", "lockstep-sequencer"]);
-    let status = run.status().context("cargo does not start")?;
-    match status.code() {
-        Some(0) => Ok(Outcome::Passed),
-        Some(NO_SEQUENCER) => Ok(Outcome::NotRun("not run: no ALSA sequencer here".to_owned())),
-        _ => bail!("{status}"),
-    }
 }
 
 /// 10,000 blocks in a room that members join, play in and leave.

@@ -96,7 +96,7 @@ const SHARED_ORDER: &[(&str, &[&str])] = &[
     ("midi", &["time", "timeline"]),
     ("jitter", &["time", "dsp"]),
     ("session", &["time", "clock", "wire"]),
-    ("rtpmidi", &["time", "midi", "clock"]),
+    ("rtpmidi", &["time", "midi", "wire", "session"]),
 ];
 
 /// A package may not name these packages.

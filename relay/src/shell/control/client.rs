@@ -26,7 +26,9 @@ pub fn ask(
         let line = line.map_err(ControlError::HungUp)?;
         match serde_json::from_str(&line).map_err(|_| ControlError::Unreadable)? {
             Answer::Refused(why) => return Err(ControlError::Refused(why)),
-            answer => answered(answer).map_err(ControlError::HungUp)?,
+            answer @ (Answer::Done | Answer::Status(_) | Answer::Text(_)) => {
+                answered(answer).map_err(ControlError::HungUp)?;
+            }
         }
     }
     Ok(())

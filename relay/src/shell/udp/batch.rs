@@ -6,8 +6,10 @@ use core::ops::Range;
 use lockstep_shared::time::LocalTime;
 use lockstep_shared::wire::DATAGRAM_BYTES_MAX;
 
-/// Room for one datagram: more than the largest, so that a longer one is seen to be longer.
-pub(super) const BUFFER_BYTES: usize = DATAGRAM_BYTES_MAX + 16;
+/// Room for one datagram: an Ethernet frame's, for peers of RTP-MIDI fill it; more than the largest of our own, so that a
+/// longer one is seen to be longer.
+pub(super) const BUFFER_BYTES: usize = 1_504;
+const _: () = assert!(BUFFER_BYTES > DATAGRAM_BYTES_MAX);
 /// Datagrams taken in one call. While they are handled the next ones wait, so it bounds how late a stamp of arrival is.
 pub(super) const INBOX_DATAGRAMS: usize = 32;
 /// Datagrams sent in one call. Each is stamped when it is written and leaves when the batch is full or nothing more

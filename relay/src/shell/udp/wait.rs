@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::Socket;
+use std::net::UdpSocket;
+
 use crate::shell::signals::StopRequest;
 use crate::shell::wake::Wake;
 
@@ -17,7 +18,11 @@ pub struct Interrupts {
 
 /// Waits with ppoll(2), whose timeout is in nanoseconds.
 #[cfg(unix)]
-pub(super) fn wait<'a>(sockets: impl Iterator<Item = &'a Socket>, time: Duration, interrupts: &Interrupts) {
+pub(super) fn wait<'a>(
+    sockets: impl Iterator<Item = &'a UdpSocket>,
+    time: Duration,
+    interrupts: &Interrupts,
+) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     /// Sockets waited on: those of 62 rooms with MIDI. The others are looked at whenever one of these, or the time,
@@ -30,7 +35,7 @@ pub(super) fn wait<'a>(sockets: impl Iterator<Item = &'a Socket>, time: Duration
     waited[1] = stop;
     let mut count = 2;
     for (place, socket) in waited.iter_mut().skip(2).zip(sockets) {
-        *place = PollFd::new(&socket.udp, PollFlags::IN);
+        *place = PollFd::new(socket, PollFlags::IN);
         count += 1;
     }
     // An interrupted wait is a short one: the caller looks at everything again.
@@ -40,7 +45,7 @@ pub(super) fn wait<'a>(sockets: impl Iterator<Item = &'a Socket>, time: Duration
 /// Waits for at most a millisecond: without poll(2) a socket and a signal cannot be waited for together.
 #[cfg(not(unix))]
 pub(super) fn wait<'a>(
-    mut sockets: impl Iterator<Item = &'a Socket>,
+    mut sockets: impl Iterator<Item = &'a UdpSocket>,
     time: Duration,
     _interrupts: &Interrupts,
 ) {
@@ -54,10 +59,10 @@ pub(super) fn wait<'a>(
     if time.is_zero() {
         return;
     }
-    let socket = SockRef::from(&first.udp);
+    let socket = SockRef::from(first);
     let _ = socket.set_nonblocking(false);
     let _ = socket.set_read_timeout(Some(time));
     let mut nothing = [0; 1];
-    let _ = first.udp.peek_from(&mut nothing);
+    let _ = first.peek_from(&mut nothing);
     let _ = socket.set_nonblocking(true);
 }

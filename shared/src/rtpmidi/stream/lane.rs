@@ -1,11 +1,11 @@
 //! What is kept in order.
 
-use crate::midi::message::Message;
+use crate::midi::message::{Message, System};
 
 /// Messages that are played in the order in which they were sent: those to one channel, the clock, the rest of the
 /// system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lane(usize);
+struct Lane(usize);
 
 /// The last instant of each lane.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +18,7 @@ impl Lane {
     const CLOCK: Self = Self(16);
     const SYSTEM: Self = Self(17);
 
-    pub(super) fn of(message: &Message) -> Self {
+    fn of(message: &Message) -> Self {
         match message {
             Message::Voice(channel, _) => Self(channel.index().into()),
             Message::Realtime(_) => Self::CLOCK,
@@ -28,8 +28,14 @@ impl Lane {
 }
 
 impl<T: Copy> Lanes<T> {
-    /// Places `message` with the help of `later`, which takes the lane's last instant, and remembers where.
-    pub(super) fn place(&mut self, message: &Message, instant: T, later: impl FnOnce(T, T) -> T) -> T {
+    /// Places `message` with the help of `later`, which takes the lane's last instant, and remembers where. A reset is
+    /// of all lanes: it comes after what was sent before it, and before what was sent after it.
+    pub(super) fn place(&mut self, message: &Message, instant: T, later: impl Fn(T, T) -> T) -> T {
+        if *message == Message::System(System::Reset) {
+            let placed = self.last.iter().flatten().fold(instant, |placed, last| later(*last, placed));
+            self.last = [Some(placed); Lane::COUNT];
+            return placed;
+        }
         let last = &mut self.last[Lane::of(message).0];
         let placed = last.map_or(instant, |last| later(last, instant));
         *last = Some(placed);

@@ -12,11 +12,27 @@
 //! Reading order: [`Sender`]; [`Receiver`], and of its parts the order of packets, the assembly of exclusive messages,
 //! the placement of stamps in our time, and the playout.
 
+mod assembly;
+mod counters;
+mod feedback;
 mod guard;
 mod lane;
+mod lateness;
+#[cfg(test)]
+mod model_tests;
+mod order;
 mod outgoing;
+mod placement;
+mod playout;
+mod receiver;
+#[cfg(test)]
+mod receiver_tests;
 mod sender;
 #[cfg(test)]
 mod sender_tests;
 
+pub use counters::{Jitter, ReceiverCounters};
+pub use placement::Delay;
+pub use playout::{Origin, Played};
+pub use receiver::{Receiver, ReceiverSettings};
 pub use sender::{Interleaving, Refused, Sender, SenderCounters, SenderSettings};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use thiserror::Error;
 
-use crate::midi::message::Message;
+use crate::midi::message::{Message, System};
 use crate::rtpmidi::journal::{Acknowledged, Checkpoint, History};
 use crate::rtpmidi::packet::{HEADER_BYTES, Header, Journal, List, encode_header};
 use crate::rtpmidi::time::Timestamp;
@@ -25,7 +25,7 @@ pub struct Sender {
     /// The next packet's number, extended.
     sequence: u64,
     history: Option<History>,
-    /// The clock: leaves at once.
+    /// The clock and resets: leave at once.
     urgent: VecDeque<Queued>,
     gathered: VecDeque<Queued>,
     /// When the gathered messages leave.
@@ -173,6 +173,11 @@ impl Sender {
         let queued = match message {
             Message::Exclusive(exclusive) => self.outgoing.push(at, exclusive),
             Message::Realtime(_) => enqueue(&mut self.urgent, at, message),
+            Message::System(System::Reset) => {
+                // Nothing overtakes it, and it overtakes nothing but exclusive messages.
+                self.urgent.append(&mut self.gathered);
+                enqueue(&mut self.urgent, at, message)
+            }
             Message::Voice(..) | Message::System(_) => {
                 if self.gathered.is_empty() {
                     let next = self.last_media.map_or(now, |last| last.at + self.settings.gather);

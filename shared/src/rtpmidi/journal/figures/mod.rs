@@ -5,6 +5,8 @@
 //! its state is compared with the sender's. Allocates; not for audio.
 
 mod link;
+#[cfg(test)]
+mod skipping_tests;
 mod source;
 
 use std::collections::VecDeque;

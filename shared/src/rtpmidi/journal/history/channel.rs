@@ -6,8 +6,8 @@ use crate::midi::message::{Channel, U7, Voice};
 
 use super::super::Chapter;
 use super::super::state::{
-    BANK_LSB, BANK_MSB, ChannelState, MODES, PEDALS, ParameterKey, RESET_BY_RESET, RESET_CONTROLLERS,
-    Touched, ends_notes,
+    BANK_LSB, BANK_MSB, ChannelState, PEDALS, ParameterKey, RESET_BY_RESET, RESET_CONTROLLERS, Touched,
+    ends_notes,
 };
 use super::super::wire::{Bank, ChannelJournal, PolyPressures, Pressing, PressureLog, Program, Side, Wheel};
 use super::coverage::{Stamp, Told};
@@ -87,7 +87,13 @@ impl ChannelHistory {
                     Voice::Control { number, .. } if number.get() == 38 => {
                         (history.lsb, history.steps_before_reset) = (stamp, 0);
                     }
-                    _ => history.steps = stamp,
+                    Voice::Control { .. }
+                    | Voice::NoteOff { .. }
+                    | Voice::NoteOn { .. }
+                    | Voice::PolyPressure { .. }
+                    | Voice::Program(_)
+                    | Voice::Pressure(_)
+                    | Voice::Bend(_) => history.steps = stamp,
                 }
                 self.mark(&[Chapter::Parameters], stamp);
             }
@@ -200,10 +206,8 @@ impl ChannelHistory {
     fn note(&mut self, note: U7, voice: Voice, state: &ChannelState, stamp: Stamp) {
         let place = note.index();
         self.notes[place] = stamp;
-        self.releases[place] = match voice {
-            Voice::NoteOff { velocity, .. } => velocity,
-            _ => U7::MIDDLE,
-        };
+        self.releases[place] =
+            if let Voice::NoteOff { velocity, .. } = voice { velocity } else { U7::MIDDLE };
         let count = state.notes[place].count;
         // Struck while down: now above 1. Released and still down: now above 0.
         if count > u8::from(!voice.is_release()) {
@@ -234,7 +238,6 @@ impl ChannelHistory {
             self.mark(&[Chapter::Wheel, Chapter::Pressure, Chapter::PolyPressure], Stamp::NEVER);
             self.mark(&[Chapter::Parameters], stamp);
         }
-        debug_assert!(number.get() < MODES || self.reset <= stamp, "stamps only grow");
         self.controllers[number.index()] = stamp;
         self.mark(&[Chapter::Controllers], stamp);
     }

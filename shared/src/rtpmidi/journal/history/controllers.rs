@@ -32,7 +32,7 @@ impl ChannelHistory {
             let value = half
                 .filter(|(low, _)| *low == number)
                 .map(|(_, value)| value)
-                .or(state.controller(number))
+                .or_else(|| state.controller(number))
                 .unwrap_or_default();
             let freshness = view.freshness(stamp);
             let mut push = |tool| logs.push(ControllerLog { freshness, number, tool });

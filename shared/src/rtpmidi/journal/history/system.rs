@@ -69,16 +69,14 @@ impl SystemHistory {
             TouchedSystem::Sequencer => self.sequencer = stamp,
             TouchedSystem::TimeCode => self.time_code = stamp,
             TouchedSystem::Exclusive => {
-                let exclusive = match message {
-                    Message::Exclusive(exclusive) => Some(exclusive.clone()),
-                    _ => None,
-                };
+                let Message::Exclusive(exclusive) = message else { return };
+                let told = exclusive.content().len() <= EXCLUSIVE_BYTES_MAX;
                 if self.exclusives.len() == EXCLUSIVES_MAX {
                     self.exclusives.pop_front();
                 }
                 self.exclusives.push_back(Said {
                     stamp,
-                    exclusive: exclusive.filter(|exclusive| exclusive.content().len() <= EXCLUSIVE_BYTES_MAX),
+                    exclusive: told.then(|| exclusive.clone()),
                     count: state.exclusives,
                     coverage: Coverage::default(),
                     told: Told::Partly,

@@ -83,11 +83,11 @@ impl Player<'_> {
     /// Several commands of one controller (enhanced encoding, A.3.3): the first has a count, each next one more. Those
     /// that were not counted here yet are played.
     fn repair_counted(&mut self, channel: Channel, command: Command, counted: &mut Option<u8>) {
-        let Some(count) = command.count.or(counted.map(|count| (count + 1) % 64)) else { return };
+        let Some(count) = command.count.or_else(|| counted.map(|count| (count + 1) % 64)) else { return };
         *counted = Some(count);
         let missed = count.wrapping_sub(*self.counts.count_mut(channel, command.number)) % 64;
         if (1..=32).contains(&missed) {
-            let value = command.value.or(command.toggle.map(switch)).unwrap_or_default();
+            let value = command.value.or_else(|| command.toggle.map(switch)).unwrap_or_default();
             self.control(Chapter::Controllers, channel, command.number, value);
             *self.counts.count_mut(channel, command.number) = count;
         }

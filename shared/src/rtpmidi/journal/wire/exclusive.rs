@@ -1,9 +1,8 @@
 //! X: exclusive messages.
 
-use crate::midi::message::Exclusive;
 use crate::wire::{DecodeError, Reader};
 
-use super::Freshness;
+use super::{Freshness, decode_marked, encode_marked};
 
 /// X: exclusive messages (B.5), oldest first, without a header: it ends where the system journal ends. The coded S bit
 /// of the first log is the chapter's; see [`Exclusives::freshness_of`].
@@ -98,7 +97,7 @@ impl ExclusiveLog {
         let type_count = has(TYPE_COUNT).then(|| reader.u8()).transpose()?;
         let count = has(COUNT).then(|| reader.u8()).transpose()?;
         let first = has(FIRST).then(|| decode_first(reader)).transpose()?;
-        let data = has(DATA).then(|| decode_data(reader)).transpose()?;
+        let data = has(DATA).then(|| decode_marked(reader)).transpose()?;
         let status = match header & 0x03 {
             0 => ExclusiveStatus::Unfinished,
             1 => ExclusiveStatus::Cancelled,
@@ -133,9 +132,8 @@ impl ExclusiveLog {
         if let Some(first) = self.first {
             encode_first(first, bytes);
         }
-        if let Some((last, rest)) = data.and_then(<[u8]>::split_last) {
-            bytes.extend(rest.iter().map(|byte| byte & 0x7F));
-            bytes.push(0x80 | last);
+        if let Some(data) = data {
+            encode_marked(data, bytes);
         }
     }
 }
@@ -159,14 +157,4 @@ fn encode_first(first: u32, bytes: &mut Vec<u8>) {
     for (place, septet) in septets.iter().enumerate().skip(begin) {
         bytes.push(if place == 3 { *septet } else { 0x80 | septet });
     }
-}
-
-/// The last byte has its top bit set.
-fn decode_data(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
-    let rest = reader.rest();
-    let Some(last) = rest.iter().take(Exclusive::MAX).position(|byte| byte & 0x80 != 0) else {
-        return Err(DecodeError::Short { missing: 1 });
-    };
-    let data = reader.bytes(last + 1)?;
-    Ok(data.iter().map(|byte| byte & 0x7F).collect())
 }

@@ -21,7 +21,8 @@ mod simple;
 mod tests;
 mod time_code;
 
-use crate::wire::DecodeError;
+use crate::midi::message::Exclusive;
+use crate::wire::{DecodeError, Reader};
 
 pub use controllers::{ControllerLog, Controllers, Tool};
 pub use exclusive::{ExclusiveLog, ExclusiveStatus, Exclusives, Listing};
@@ -125,6 +126,22 @@ fn length_less_one(count: usize) -> u8 {
 }
 
 /// Two bytes, the high one first, which is not the order of our own wire.
-fn big_endian(reader: &mut crate::wire::Reader<'_>) -> Result<u16, DecodeError> {
+fn big_endian(reader: &mut Reader<'_>) -> Result<u16, DecodeError> {
     reader.array().map(u16::from_be_bytes)
+}
+
+/// Data bytes of which the last has its top bit set.
+fn decode_marked(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+    let Some(last) = reader.rest().iter().take(Exclusive::MAX).position(|byte| byte & HIGH_BIT != 0) else {
+        return Err(DecodeError::Short { missing: 1 });
+    };
+    let data = reader.bytes(last + 1)?;
+    Ok(data.iter().map(|byte| byte & 0x7F).collect())
+}
+
+fn encode_marked(data: &[u8], bytes: &mut Vec<u8>) {
+    if let Some((last, rest)) = data.split_last() {
+        bytes.extend(rest.iter().map(|byte| byte & 0x7F));
+        bytes.push(HIGH_BIT | last);
+    }
 }

@@ -3,7 +3,7 @@
 use crate::midi::message::U7;
 use crate::wire::{DecodeError, Reader};
 
-use super::{Freshness, big_endian};
+use super::{Freshness, big_endian, decode_marked, encode_marked};
 
 /// V: how often active sensing was said, modulo 128 (B.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,10 @@ pub struct Undefined {
     pub freshness: Freshness,
     /// C: how often.
     pub count: Option<u8>,
-    /// V and DSZ: the data of the latest command.
-    pub value: Option<[Option<U7>; 3]>,
+    /// DSZ: the data bytes of the latest command, 3 for three and more.
+    pub size: u8,
+    /// V: the data of the latest command. Never empty.
+    pub value: Option<Vec<u8>>,
     /// L: what a later standard may put there.
     pub legal: Option<Vec<u8>>,
 }
@@ -118,18 +120,11 @@ impl Undefined {
         let mut rest = remainder(reader, header & 0x3FF, 2)?;
         let has = |mask: u16| header & mask != 0;
         let count = if has(0x4000) { Some(rest.u8()?) } else { None };
-        let value = if has(0x2000) {
-            let mut value = [None; 3];
-            for place in value.iter_mut().take(usize::from(header >> 10 & 3)) {
-                *place = Some(U7::low_bits(rest.u8()?));
-            }
-            Some(value)
-        } else {
-            None
-        };
+        let value = has(0x2000).then(|| decode_marked(&mut rest)).transpose()?;
+        let size = (header >> 10).to_le_bytes()[0] & 3;
         let legal = has(0x1000).then(|| rest.rest().to_vec());
         let freshness = if has(0x8000) { Freshness::Known } else { Freshness::News };
-        Ok(Self { freshness, count, value, legal })
+        Ok(Self { freshness, count, size, value, legal })
     }
 
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
@@ -138,10 +133,10 @@ impl Undefined {
         bytes.extend(self.count);
         let mut header = u16::from(self.freshness.bit()) << 8;
         header |= if self.count.is_some() { 0x4000 } else { 0 };
-        if let Some(value) = &self.value {
-            let before = bytes.len();
-            bytes.extend(value.iter().flatten().map(|byte| byte.get()));
-            header |= 0x2000 | u16::try_from(bytes.len() - before).unwrap_or(3) << 10;
+        header |= u16::from(self.size & 3) << 10;
+        if let Some(value) = self.value.as_deref().filter(|value| !value.is_empty()) {
+            encode_marked(value, bytes);
+            header |= 0x2000;
         }
         if let Some(legal) = &self.legal {
             bytes.extend(legal);

@@ -289,13 +289,8 @@ fn any_system(draw: &mut Draw) -> SystemJournal {
     let common = |draw: &mut Draw| Undefined {
         freshness: freshness(draw),
         count: maybe(draw, Draw::byte),
-        value: maybe(draw, |draw| {
-            let mut value = [None; 3];
-            for place in &mut value[..usize::from(draw.byte() & 3)] {
-                *place = Some(septet(draw));
-            }
-            value
-        }),
+        size: draw.byte() & 3,
+        value: maybe(draw, |draw| list(draw, 1, |draw| draw.byte() & 127)),
         legal: maybe(draw, bytes),
     };
     let realtime = |draw: &mut Draw| UndefinedRealtime {

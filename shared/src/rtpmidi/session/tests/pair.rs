@@ -44,7 +44,7 @@ fn an_uneven_path_costs_half_of_its_unevenness_and_no_more() {
 }
 
 #[test]
-fn jitter_and_loss_leave_the_clock_within_a_millisecond_and_find_its_drift() {
+fn jitter_and_loss_move_the_clock_by_a_tenth_of_the_jitter_at_most() {
     let mut network = Network::new(3);
     network.jitter = Span::from_millis(15);
     network.loss_percent = 5;
@@ -92,12 +92,12 @@ fn after_an_outage_of_five_seconds_both_have_each_other_back_within_two() {
 }
 
 #[test]
-fn silence_is_noticed_within_four_seconds_on_both_sides() {
+fn silence_is_noticed_within_three_seconds_on_both_sides() {
     let mut network = Network::new(5);
     network.invite();
     network.run(10_000);
     network.is_cut = true;
-    network.run(4_000);
+    network.run(3_000);
     for end in &network.ends {
         assert!(end.events.iter().any(|(_, event)| matches!(event, Event::Quiet { .. })), "{:?}", end.events);
     }
