@@ -127,6 +127,19 @@ pub struct MusicalStatus {
     pub following: Following,
 }
 
+/// What became of the room's MIDI in this instance since it was activated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MidiStatus {
+    /// Messages of this instance's host that went to the room.
+    pub sent: u64,
+    /// Messages of the others that its host was given.
+    pub played: u64,
+    /// Of those, how many came after their time and were given at once.
+    pub late: u64,
+    /// Messages that found no room, in either direction.
+    pub dropped: u64,
+}
+
 /// Everything the editor shows, as one value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
@@ -136,6 +149,8 @@ pub struct Status {
     pub members: Vec<MemberStatus>,
     /// The room's musical time.
     pub musical: MusicalStatus,
+    /// The room's MIDI.
+    pub midi: MidiStatus,
     /// The audio interface's rate against the room's grid.
     pub drift_ppm: Option<f64>,
     /// The room clock's own estimate of its error.

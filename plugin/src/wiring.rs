@@ -7,6 +7,8 @@
 //! | received chunks | link -> audio | `rtrb` of fixed arrays | [`RECEIVED_CHUNKS`] | drop newest, count / conceal |
 //! | orders (maps, lanes) | link -> audio | `rtrb` | [`ORDERS`] | link keeps it and tries again |
 //! | the line to follow | link -> audio | `rtrb` | [`GUIDES`] | link tries again; the latest counts |
+//! | MIDI of the host | audio -> link | two `rtrb`, [`MidiProducer`] | 2,048 messages | drop newest but what ends notes, count; [`Gauges::owe_endings`] |
+//! | MIDI of the room | link -> audio | two `rtrb`, [`MidiProducer`] | 2,048 messages | drop newest but what ends notes, count; [`Order::EndMidi`] |
 //! | retired lanes | audio -> link | `rtrb` | [`RETIRED`] | audio keeps the lane, silent |
 //! | levels, counters, wishes | both ways | atomics, [`Gauges`] | latest | - |
 //! | status | link -> editor | `Mutex`, neither end is real-time | latest | - |
@@ -15,6 +17,8 @@
 //! | the MIDI clock's port | links of the process | `shell/clock_output`: one speaks, an atomic says who | - | wait |
 //!
 //! The audio thread only pushes and pops; whoever allocates or frees is at the other end.
+
+mod midi;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -31,6 +35,7 @@ use lockstep_shared::transport::{Abilities, Command};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::engine::{Lane, Role, RoomMode};
+pub use midi::{MidiConsumer, MidiEntry, MidiForm, MidiFull, MidiProducer};
 
 /// Chunks on the way out: the longest block of 4,096 frames at 44.1 kHz is 70 chunks, three times over.
 const CAPTURED_CHUNKS: usize = 256;
@@ -99,6 +104,8 @@ pub enum Order {
     Close(LaneNumber),
     /// The delay that everybody in the room plays at in the Room mode, in grid frames.
     RoomDelay(f64),
+    /// Forget the MIDI that waits, and end what sounds of it: the link is lost, or could not hand everything over.
+    EndMidi,
 }
 
 /// What the audio thread's MIDI clock goes by.
@@ -159,11 +166,27 @@ pub struct Gauges {
     pub received_dropped: AtomicU64,
     /// Blocks processed.
     pub blocks: AtomicU64,
+    /// What became of MIDI.
+    pub midi: MidiGauges,
     wish: AtomicU8,
     role: AtomicU8,
     mute_receive: AtomicBool,
     shares_delay: AtomicBool,
     runs_ahead: AtomicBool,
+    owes_endings: AtomicBool,
+}
+
+/// Messages of MIDI.
+#[derive(Debug, Default)]
+pub struct MidiGauges {
+    /// Of this instance's host, sent to the room.
+    pub sent: AtomicU64,
+    /// Of the room, given to this instance's host.
+    pub played: AtomicU64,
+    /// Of those, how many came after their time and were given at once.
+    pub late: AtomicU64,
+    /// That found no room, in either direction.
+    pub dropped: AtomicU64,
 }
 
 /// What a lane shows.
@@ -262,6 +285,18 @@ impl Gauges {
         self.runs_ahead.store(pace == HostPace::AheadOfTime, Ordering::Relaxed);
     }
 
+    /// Says that something may have been dropped that ends a note: the link ends all that this instance holds.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn owe_endings(&self) {
+        self.owes_endings.store(true, Ordering::Release);
+    }
+
+    /// Whether that was said since the last time.
+    pub fn take_owed_endings(&self) -> bool {
+        self.owes_endings.load(Ordering::Relaxed) && self.owes_endings.swap(false, Ordering::Acquire)
+    }
+
     /// Whether the host computes ahead of time in bursts.
     pub fn runs_ahead(&self) -> bool {
         self.runs_ahead.load(Ordering::Relaxed)
@@ -354,6 +389,10 @@ pub struct AudioEnd {
     pub orders: Consumer<Order>,
     /// The line that the DAW follows.
     pub guides: Consumer<ClockGuide>,
+    /// MIDI of the host.
+    pub midi_sent: MidiProducer,
+    /// MIDI of the room.
+    pub midi_heard: MidiConsumer,
     /// Lanes on their way to be freed.
     pub retired: Producer<(LaneNumber, Box<Lane>)>,
     /// Shown and wished.
@@ -373,13 +412,17 @@ pub struct LinkEnd {
     pub orders: Producer<Order>,
     /// The line that the DAW follows.
     pub guides: Producer<ClockGuide>,
+    /// MIDI of the host.
+    pub midi_sent: MidiConsumer,
+    /// MIDI of the room.
+    pub midi_heard: MidiProducer,
     /// Lanes to be freed.
     pub retired: Consumer<(LaneNumber, Box<Lane>)>,
     /// Shown and wished.
     pub gauges: Arc<Gauges>,
 }
 
-/// The rings of one instance. Allocates about 1 MB.
+/// The rings of one instance. Allocates about 2 MB.
 #[must_use]
 pub fn wire() -> (AudioEnd, LinkEnd) {
     let (captured_in, captured_out) = RingBuffer::new(CAPTURED_CHUNKS);
@@ -388,6 +431,8 @@ pub fn wire() -> (AudioEnd, LinkEnd) {
     let (orders_in, orders_out) = RingBuffer::new(ORDERS);
     let (guides_in, guides_out) = RingBuffer::new(GUIDES);
     let (retired_in, retired_out) = RingBuffer::new(RETIRED);
+    let (midi_sent_in, midi_sent_out) = midi::ring();
+    let (midi_heard_in, midi_heard_out) = midi::ring();
     let gauges = Arc::new(Gauges::default());
     gauges.drift_ppm.store(f64::NAN, Ordering::Relaxed);
     for lane in &gauges.lanes {
@@ -401,6 +446,8 @@ pub fn wire() -> (AudioEnd, LinkEnd) {
         received: received_out,
         orders: orders_out,
         guides: guides_out,
+        midi_sent: midi_sent_in,
+        midi_heard: midi_heard_out,
         retired: retired_in,
         gauges: Arc::clone(&gauges),
     };
@@ -410,6 +457,8 @@ pub fn wire() -> (AudioEnd, LinkEnd) {
         received: received_in,
         orders: orders_in,
         guides: guides_in,
+        midi_sent: midi_sent_out,
+        midi_heard: midi_heard_in,
         retired: retired_out,
         gauges,
     };

@@ -4,7 +4,7 @@
 //! the rings between them are the production types; only the shells are ours.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use core::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use lockstep_relay::bridge::BridgeSettings;
 use lockstep_relay::relay::{Relay, RelaySettings, RoomSettings};
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::session::{ClientSettings, MemberKey, RelayKey, RoomSecret};
-use lockstep_shared::time::convert::i64_from_usize;
+use lockstep_shared::time::convert::{i64_from_usize, usize_from_i64};
 use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, GridPosition, LocalTime, Span};
 use lockstep_shared::timeline::Motion;
 use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
@@ -100,6 +100,10 @@ pub struct Member {
     pub last_position: Option<(LocalTime, f64)>,
     /// Every event of the MIDI clock that its link emitted, at true time.
     pub clock_events: Vec<(LocalTime, Realtime)>,
+    /// The MIDI that its host has yet to play into the plugin, by device frames, in order.
+    pub midi_to_play: VecDeque<(DeviceFrame, Vec<u8>)>,
+    /// The MIDI that its host was given, at the true time of its frame.
+    pub midi_given: Vec<(LocalTime, Vec<u8>)>,
     main: [Vec<f32>; 2],
     strips: Vec<[Vec<f32>; 2]>,
 }
@@ -233,6 +237,8 @@ impl World {
             follower,
             last_position: None,
             clock_events: Vec::new(),
+            midi_to_play: VecDeque::new(),
+            midi_given: Vec::new(),
             main: [Vec::new(), Vec::new()],
             strips: vec![[Vec::new(), Vec::new()]; STRIP_OUTPUTS],
         };
@@ -338,7 +344,16 @@ impl World {
         let position = transport.position_quarters.filter(|_| transport.playing);
         member.last_position = position.map(|quarters| (member.audio.truth(first), quarters));
         let controls = &member.plan.daw.controls;
+        let end = first + Frames(i64_from_usize(frames));
+        while member.midi_to_play.front().is_some_and(|(at, _)| *at < end) {
+            let Some((at, bytes)) = member.midi_to_play.pop_front() else { break };
+            member.engine.hear_midi(usize_from_i64((at - first).0), &bytes);
+        }
         member.engine.process(member.clock.local(now), &mut block, &transport, controls);
+        for (frame, bytes) in member.engine.midi().iter() {
+            let at = member.audio.truth(first + Frames(i64_from_usize(frame)));
+            member.midi_given.push((at, bytes.to_vec()));
+        }
         audience.hear(&Heard {
             member: number,
             first,

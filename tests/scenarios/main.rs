@@ -6,6 +6,7 @@ mod clock;
 mod drift;
 mod faults;
 mod following;
+mod midi;
 mod mix;
 mod oracle;
 mod swarm;

@@ -1,11 +1,13 @@
 //! The state of the link in words, the clock's figures, and what is off.
 
+use std::fmt::Write;
+
 use egui::{Color32, RichText, Ui};
 
 use super::theme;
 use crate::host::Condition;
 use crate::instance::Settings;
-use crate::status::{LinkState, Status};
+use crate::status::{LinkState, MidiStatus, Status};
 
 /// Notices shown at once; the rest would push the controls out of the window.
 const NOTICES_MAX: usize = 3;
@@ -44,6 +46,29 @@ pub(super) fn figures(ui: &mut Ui, status: &Status) {
             "To the relay and back, without any buffer.",
         );
     });
+    if let Some((sentence, is_well)) = midi(status.midi) {
+        let colour = if is_well { theme::FAINT } else { theme::WARN };
+        ui.label(RichText::new(sentence).color(colour)).on_hover_text(
+            "Messages through this instance since it was switched on. What came too late was played at once: more Sync \
+             Delay gives it time.",
+        );
+    }
+}
+
+/// The room's MIDI in one line, and whether all of it was in time; nothing where there was none.
+fn midi(midi: MidiStatus) -> Option<(String, bool)> {
+    let MidiStatus { sent, played, late, dropped } = midi;
+    if midi == MidiStatus::default() {
+        return None;
+    }
+    let mut sentence = format!("MIDI: {sent} sent, {played} played");
+    if late > 0 {
+        let _ = write!(sentence, ", {late} of them late");
+    }
+    if dropped > 0 {
+        let _ = write!(sentence, "; {dropped} lost, for there were too many");
+    }
+    Some((sentence, late + dropped == 0))
 }
 
 /// What is off, and how to mend it.
@@ -81,6 +106,16 @@ fn describe(link: &LinkState, settings: &Settings) -> (Color32, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn midi_is_told_once_there_was_any() {
+        assert_eq!(midi(MidiStatus::default()), None);
+        let well = MidiStatus { sent: 12, played: 340, ..MidiStatus::default() };
+        assert_eq!(midi(well), Some(("MIDI: 12 sent, 340 played".to_owned(), true)));
+        let ill = MidiStatus { late: 3, dropped: 1, ..well };
+        let sentence = "MIDI: 12 sent, 340 played, 3 of them late; 1 lost, for there were too many";
+        assert_eq!(midi(ill), Some((sentence.to_owned(), false)));
+    }
 
     #[test]
     fn every_state_of_the_link_has_a_sentence() {

@@ -4,6 +4,7 @@
 mod capture;
 mod clock;
 mod lane;
+mod midi;
 mod playback;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::sync::atomic::Ordering;
 use lockstep_shared::clock::{Alignment, Callback, DeviceClock, RoomMap, Segment};
 use lockstep_shared::dsp::{Gain, Sinc};
 pub use lockstep_shared::midi::ClockOffset;
+use lockstep_shared::midi::message::Held;
 pub use lockstep_shared::sync::{GridUnit, SyncMode};
 use lockstep_shared::time::convert::{i64_from_usize, i64_round};
 use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, LocalTime, SampleRate};
@@ -22,6 +24,8 @@ use self::capture::Capture;
 use self::clock::Clock;
 pub use self::clock::ClockEvent;
 pub use self::lane::Lane;
+pub use self::midi::MidiBlock;
+use self::midi::{Delay, Midi};
 use self::playback::Playback;
 use crate::wiring::{AudioEnd, Order};
 
@@ -120,6 +124,13 @@ pub struct Controls {
     pub clock_offset: ClockOffset,
 }
 
+impl Controls {
+    /// The user's part of the delay, in grid frames.
+    fn sync_delay_frames(&self) -> f64 {
+        f64::from(self.sync_delay_ms.clamp(0.0, 5_000.0)) * f64::from(GRID_RATE) / 1_000.0
+    }
+}
+
 /// One block's buffers. All slices have the block's length; `main` holds the input on entry and the output on
 /// return. Strip outputs that the host left off are `None`.
 #[derive(Debug)]
@@ -143,6 +154,7 @@ pub struct Engine {
     capture: Capture,
     playback: Playback,
     clock: Clock,
+    midi: Midi,
     send_gain: Gain,
     /// None before the first block: what the monitor was set to before is no change.
     monitor_gain: Option<Gain>,
@@ -166,6 +178,7 @@ impl Engine {
             capture: Capture::new(setup.sample_rate, to_grid),
             playback: Playback::new(),
             clock: Clock::new(),
+            midi: Midi::new(),
             send_gain: Gain::new(0.0),
             monitor_gain: None,
         }
@@ -206,6 +219,7 @@ impl Engine {
             let song = transport::song(transport, &segment, self.setup.sample_rate);
             self.playback.play(&segment, block, controls, &song, &self.end.gauges);
         }
+        self.exchange_midi(controls, segment.as_ref());
         self.conduct(transport, controls, segment.as_ref());
         self.playback.retire(&mut self.end.retired);
         self.show(controls, segment.as_ref());
@@ -224,6 +238,62 @@ impl Engine {
         }
     }
 
+    /// Sends what the host played, and works out what it is given.
+    fn exchange_midi(&mut self, controls: &Controls, segment: Option<&Segment>) {
+        let gauges = &self.end.gauges;
+        let sends = segment.filter(|_| !controls.mute_send);
+        self.midi.send(sends, &mut self.end.midi_sent, gauges);
+        let delay = Delay {
+            strips_frames: self.playback.longest_delay_frames(),
+            user_frames: controls.sync_delay_frames(),
+        };
+        let plays = segment.filter(|_| !controls.mute_receive);
+        self.midi.play(plays, delay, &mut self.end.midi_heard, gauges);
+    }
+
+    /// Takes a message of MIDI that the host has for the block that is processed next, at a frame of it, with its status
+    /// and, if it is exclusive, from F0 to F7. In order.
+    ///
+    /// Real-time: yes. Bound: a copy of its bytes.
+    pub fn hear_midi(&mut self, frame: usize, bytes: &[u8]) {
+        self.midi.hear(frame, bytes, &self.end.gauges);
+    }
+
+    /// The MIDI of the room for the host: what lies in the last block, in order.
+    ///
+    /// Real-time: yes. Bound: constant.
+    #[must_use]
+    pub const fn midi(&self) -> &MidiBlock {
+        self.midi.given()
+    }
+
+    /// The host could not take all of it: what it holds is ended with the next block.
+    ///
+    /// Real-time: yes. Bound: what waits.
+    pub fn end_midi(&mut self) {
+        self.midi.end(&mut self.end.midi_heard);
+    }
+
+    /// Something that the host has played was lost on the way here: what the room believes it to hold is ended.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn end_sent_midi(&self) {
+        self.end.gauges.owe_endings();
+    }
+
+    /// The keys, pedals and wheels that the host was given and holds.
+    #[must_use]
+    pub fn midi_held(&self) -> Held {
+        self.midi.held().clone()
+    }
+
+    /// Ends with the first block what the host holds from an engine before this one.
+    #[must_use]
+    pub fn ending_midi(mut self, held: Held) -> Self {
+        self.midi.end_those(held);
+        self
+    }
+
     /// The MIDI clock for the host, if it follows: the events of the last block, in order.
     ///
     /// Real-time: yes. Bound: constant.
@@ -235,8 +305,9 @@ impl Engine {
     /// Forgets what was heard so far, as after a host's reset; keeps the room.
     ///
     /// Real-time: yes. Bound: constant.
-    pub const fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.capture.stop();
+        self.end_midi();
     }
 
     fn take_orders(&mut self) {
@@ -249,10 +320,13 @@ impl Engine {
                     self.room = None;
                     self.alignment = Alignment::new(self.setup.sample_rate);
                     self.capture.stop();
+                    self.midi.forget_grid();
+                    self.midi.end(&mut self.end.midi_heard);
                 }
                 Order::Open(number, lane) => self.playback.open(number, lane),
                 Order::Close(number) => self.playback.close(number),
                 Order::RoomDelay(frames) => self.playback.set_room_delay(frames),
+                Order::EndMidi => self.midi.end(&mut self.end.midi_heard),
             }
         }
         for _ in 0..self.end.guides.slots() {

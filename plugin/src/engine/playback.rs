@@ -78,6 +78,14 @@ impl Playback {
         }
     }
 
+    /// The longest delay of what plays, in grid frames.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub(super) fn longest_delay_frames(&self) -> Option<f64> {
+        let playing = self.lanes.iter().flatten().filter(|lane| lane.plays());
+        playing.map(|lane| lane.delays().in_force_frames).reduce(f64::max)
+    }
+
     /// Adds every lane to the main output and to its own.
     ///
     /// Real-time: yes. Bound: the block's frames times the lanes.
@@ -89,8 +97,7 @@ impl Playback {
         song: &Song,
         gauges: &Gauges,
     ) {
-        let user_frames =
-            f64::from(controls.sync_delay_ms.clamp(0.0, 5_000.0)) * f64::from(GRID_RATE) / 1_000.0;
+        let user_frames = controls.sync_delay_frames();
         let room_frames = self.room_delay_frames;
         let wanted = Wanted { mode: controls.sync_mode, user_frames, song: *song, room_frames };
         for (lane, shown) in self.lanes.iter_mut().zip(&gauges.lanes) {

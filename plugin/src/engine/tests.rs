@@ -167,6 +167,56 @@ fn a_link_that_does_not_take_its_chunks_costs_chunks_and_is_counted() {
 }
 
 #[test]
+fn midi_crosses_with_the_grid_and_ends_with_it() {
+    let mut rig = Rig::new(Rendering::Realtime);
+    let on = [0x90, 60, 100];
+    rig.engine.hear_midi(0, &on);
+    rig.block(0.0);
+    assert!(rig.link.midi_sent.pop().is_none(), "there is no grid yet");
+    assert!(rig.link.gauges.take_owed_endings());
+    rig.know_the_clock();
+    for _ in 0..10 {
+        rig.block(0.0);
+    }
+    rig.engine.hear_midi(7, &on);
+    rig.block(0.0);
+    let sent = rig.link.midi_sent.pop().unwrap();
+    let place = GridFrame(1_000_000 + rig.frame - 64 + 7).position();
+    assert!((sent.at.frames_since(place)).abs() < 1.0, "{sent:?} {place:?}");
+
+    let message = lockstep_shared::midi::message::Message::from_short(&on).unwrap();
+    let given = |rig: &mut Rig, blocks: usize| -> Vec<(i64, Vec<u8>)> {
+        let mut given = Vec::new();
+        for _ in 0..blocks {
+            let first = rig.frame;
+            rig.block(0.0);
+            let midi = rig.engine.midi().iter();
+            given.extend(midi.map(|(frame, bytes)| (first + i64_from_usize(frame), bytes.to_vec())));
+        }
+        given
+    };
+    rig.controls.sync_delay_ms = 10.0;
+    rig.link.midi_heard.push(place, &message).unwrap();
+    let struck = given(&mut rig, 100);
+    // Nobody plays here: 20 ms, a block and the user's 10 ms.
+    let expected = rig.frame - 100 * 64 + 7 - 64 + 960 + 64 + 480;
+    assert_eq!(struck, [(expected, on.to_vec())]);
+    for how in 0..4 {
+        rig.link.midi_heard.push(place, &message).unwrap();
+        assert_eq!(given(&mut rig, 1).len(), 1);
+        match how {
+            0 => rig.controls.mute_receive = true,
+            1 => rig.link.orders.push(Order::EndMidi).unwrap(),
+            2 => rig.engine.reset(),
+            _ => rig.link.orders.push(Order::NoClock).unwrap(),
+        }
+        let now = rig.frame;
+        assert_eq!(given(&mut rig, 3), [(now, vec![0x80, 60, 64])], "{how}");
+        rig.controls.mute_receive = false;
+    }
+}
+
+#[test]
 fn what_is_not_finite_is_not_sent() {
     let mut rig = Rig::new(Rendering::Realtime);
     rig.know_the_clock();

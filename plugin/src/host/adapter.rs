@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
+use lockstep_shared::midi::message::Held;
 use lockstep_shared::time::convert::{f64_from_usize, usize_trunc};
 use lockstep_shared::time::{LocalTime, SampleRate, Span};
 use nice_plug::prelude::{
@@ -30,6 +31,8 @@ pub(super) struct Lockstep<E> {
     seam: Arc<Seam>,
     running: Running,
     progress: Progress,
+    /// What the last engine left sounding in the host.
+    held: Held,
     edition: PhantomData<E>,
 }
 
@@ -40,7 +43,7 @@ enum Running {
     /// The engine does it.
     Engine { engine: Engine, rate: SampleRate },
     /// The engine panicked: silence. It is kept, unused, until deactivation frees it off the audio thread.
-    Stopped { _engine: Engine },
+    Stopped { engine: Engine },
 }
 
 /// How much of the host's callback has been processed. nice-plug cuts a block at every automation point and calls
@@ -61,6 +64,7 @@ impl<E: Edition> Default for Lockstep<E> {
             seam,
             running: Running::PassThrough,
             progress: Progress::default(),
+            held: Held::default(),
             edition: PhantomData,
         }
     }
@@ -112,6 +116,7 @@ impl<E: Edition> Plugin for Lockstep<E> {
                     },
                 };
                 let engine = lock(&self.instance).activate(setup);
+                let engine = engine.ending_midi(std::mem::take(&mut self.held));
                 self.running = Running::Engine { engine, rate };
                 self.seam.set_condition(Condition::Sound);
             }
@@ -175,10 +180,14 @@ impl<E> Drop for Lockstep<E> {
 impl<E> Lockstep<E> {
     /// Drops the engine and leaves the link, if active.
     fn leave(&mut self) {
-        let active = !matches!(self.running, Running::PassThrough);
-        self.running = Running::PassThrough;
-        if active {
-            lock(&self.instance).deactivate();
+        match std::mem::replace(&mut self.running, Running::PassThrough) {
+            Running::PassThrough => {}
+            Running::Engine { engine, .. } | Running::Stopped { engine } => {
+                // The host makes no sound now; it is told with the first block that it makes again.
+                self.held = engine.midi_held();
+                drop(engine);
+                lock(&self.instance).deactivate();
+            }
         }
     }
 
@@ -193,17 +202,25 @@ impl<E> Lockstep<E> {
     ) {
         let frames = buffer.samples();
         for start in (0..frames).step_by(BLOCK_FRAMES_MAX) {
-            let piece = start..frames.min(start + BLOCK_FRAMES_MAX);
+            let piece_end = frames.min(start + BLOCK_FRAMES_MAX);
+            let piece = start..piece_end;
             let Running::Engine { engine, .. } = &mut self.running else { break };
             let Some(mut block) = block(buffer, aux, position.callback.outputs, piece) else { return };
             let now = position.time(start);
+            let frame = position.offset + start;
+            if let Some(mut midi) = self.seam.midi() {
+                midi.hand_over(frame, position.offset + piece_end, engine);
+            }
             let transport = position.transport(transport, start);
             // The engine is not used again after a panic, so what it left half-done is not seen.
             let outcome =
                 catch_unwind(AssertUnwindSafe(|| engine.process(now, &mut block, &transport, controls)));
             if outcome.is_ok() {
                 silence_what_is_not_finite(&mut block);
-                self.seam.send_clock(position.offset + start, engine.clock_events());
+                self.seam.send_clock(frame, engine.clock_events());
+                if let Some(mut midi) = self.seam.midi() {
+                    midi.take_over(frame, engine);
+                }
             } else {
                 self.stop();
             }
@@ -227,7 +244,7 @@ impl<E> Lockstep<E> {
 
     fn stop(&mut self) {
         if let Running::Engine { engine, .. } = std::mem::replace(&mut self.running, Running::PassThrough) {
-            self.running = Running::Stopped { _engine: engine };
+            self.running = Running::Stopped { engine };
             self.seam.set_condition(Condition::Stopped);
         }
     }

@@ -8,8 +8,8 @@
 //! |---|---|
 //! | `init` | gives the editor a way to mark the project as changed: nice-plug has none for settings outside the parameters; asks whether the host lets its [transport] be moved |
 //! | `activate` | makes the memory that `process` pads with, off the audio thread |
-//! | `process` | stamps the callback; sends the MIDI clock; shows nice-plug every declared port whatever the host connected: nice-plug reads past the host's array when there are fewer ports, and skips the plugin when a port has no memory |
-//! | `get_extension` | offers no window to a host that lacks the host's side of `clap.gui`: nice-plug would abort when asked to open one; offers the [note port](note_port) of the MIDI clock |
+//! | `process` | stamps the callback; carries the room's MIDI and the MIDI clock; shows nice-plug every declared port whatever the host connected: nice-plug reads past the host's array when there are fewer ports, and skips the plugin when a port has no memory |
+//! | `get_extension` | offers no window to a host that lacks the host's side of `clap.gui`: nice-plug would abort when asked to open one; offers the [note ports](note_port) |
 //! | `on_main_thread` | asks the host to mark the project as changed, and its transport to move, which only the main thread may |
 //! | `destroy` | frees the shim after nice-plug has freed the plugin |
 #![expect(unsafe_code, reason = "the CLAP interface is C: pointers in, pointers out")]
@@ -37,7 +37,7 @@ use clap_sys::version::CLAP_VERSION;
 use nice_plug::wrapper::clap::{PluginDescriptor, Wrapper};
 use nice_plug::wrapper::setup_logger;
 
-use self::note_port::ClockSender;
+use self::note_port::EventSender;
 use self::transport::HostTransport;
 use super::adapter::Lockstep;
 use super::edition;
@@ -264,8 +264,8 @@ impl Shim {
         let input = stereo_port(&mut input_channels);
         let mut outputs = output_channels.each_mut().map(stereo_port);
         // SAFETY: the host's list of events is valid for the call, or null.
-        let clock = unsafe { ClockSender::new(&shim.seam, process.out_events) };
-        let out_events = clock.list();
+        let sender = unsafe { EventSender::new(&shim.seam, process.out_events) };
+        let out_events = sender.list();
         let padded = clap_process {
             audio_inputs: &raw const input,
             audio_inputs_count: 1,
@@ -276,13 +276,15 @@ impl Shim {
         };
 
         shim.seam.begin_callback(now, connected);
+        // SAFETY: the host's list of events is valid for the call, or null.
+        unsafe { note_port::hear(&shim.seam, process.in_events, process.frames_count) };
         // SAFETY: nice-plug's own function with the `plugin_data` that it set; every channel points to at least
         // `frames_count` frames, the host's or the padding's, which stays locked.
         let status = shim
             .inner
             .process
             .map_or(CLAP_PROCESS_ERROR, |inner| unsafe { inner(plugin, &raw const padded) });
-        clock.finish();
+        sender.finish();
 
         for port in 0..host_outputs.len() {
             // SAFETY: within the host's array. nice-plug never sets the mask, and a stale one would claim silence.

@@ -17,6 +17,7 @@
 mod adapter;
 mod clap;
 mod edition;
+mod midi;
 mod padding;
 mod seam;
 mod vst3;

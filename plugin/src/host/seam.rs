@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | callback's number, start, outputs | shim, audio thread | adapter, same thread, same call |
 //! | clock's events | adapter, audio thread | CLAP shim, same thread, same call |
+//! | [MIDI](MidiExchange) | shim and adapter, audio thread | each other, same thread, same call |
 //! | condition | adapter, any thread | editor |
 //! | marker | shim, main thread | editor |
 //! | remote | link's thread | shim, main thread |
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lockstep_shared::midi::Realtime;
 use lockstep_shared::time::LocalTime;
 
+use super::midi::MidiExchange;
 use crate::engine::{ClockEvent, STRIP_OUTPUTS};
 use crate::wiring::Remote;
 
@@ -34,6 +36,8 @@ pub(crate) struct Seam {
     outputs: AtomicU32,
     /// Only ever tried, never waited for: all of one callback is on one thread.
     clock: Mutex<ClockOutbox>,
+    /// Likewise.
+    midi: Mutex<MidiExchange>,
     condition: AtomicU8,
     marker: Mutex<Option<Marker>>,
     host_name: Mutex<String>,
@@ -105,6 +109,9 @@ impl Seam {
         if let Ok(mut clock) = self.clock.try_lock() {
             (clock.count, clock.taken) = (0, 0);
         }
+        if let Some(mut midi) = self.midi() {
+            midi.begin();
+        }
     }
 
     /// Hands the MIDI clock's events of a piece, which begins `offset` frames into the callback, to the shim.
@@ -122,6 +129,13 @@ impl Seam {
     /// Real-time: yes. Bound: constant.
     pub(super) fn take_clock(&self, end: usize) -> Option<ClockEvent> {
         self.clock.try_lock().ok()?.take_before(end)
+    }
+
+    /// The MIDI of the callback.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub(super) fn midi(&self) -> Option<MutexGuard<'_, MidiExchange>> {
+        self.midi.try_lock().ok()
     }
 
     /// The callback under way.

@@ -1,21 +1,23 @@
 //! The VST3 entry points, and the shim between a VST3 host and nice-plug.
 //!
 //! A VST3 object is a row of pointers to function tables. After nice-plug has made one, the shim points three of them
-//! at copies of their tables in which six functions differ. The copies lie inside the [`Shim`], so a function finds
+//! at copies of their tables in which some functions differ. The copies lie inside the [`Shim`], so a function finds
 //! its shim from the table that it was called through. What each does:
 //!
 //! | function | why |
 //! |---|---|
 //! | `IComponent::initialize` | learns the host's name, which nice-plug does not ask for, and whether it lets its [transport] be moved |
+//! | `IComponent::getBusCount`, `getBusInfo`, `activateBus` | declare the [event buses](events) |
 //! | `IComponent::terminate` | forgets the host, which is gone afterwards |
 //! | `IAudioProcessor::setupProcessing` | makes the padding; calls nice-plug twice, because it stores the mode of the call before, so an offline render would be taken for real time and the playback after it for offline |
-//! | `IAudioProcessor::process` | stamps the callback; shows nice-plug every declared bus whatever the host connected: nice-plug reads past the host's array when there are fewer, and skips the plugin when a bus is off |
+//! | `IAudioProcessor::process` | stamps the callback; carries the room's MIDI; shows nice-plug every declared bus whatever the host connected: nice-plug reads past the host's array when there are fewer, and skips the plugin when a bus is off |
 //! | `IEditController::setComponentHandler` | gives the editor a way to mark the project as changed |
 #![expect(
     unsafe_code,
     reason = "the VST3 interface is C++: objects by pointer, calls through function tables"
 )]
 
+mod events;
 mod factory;
 mod transport;
 
@@ -27,12 +29,14 @@ use std::thread;
 pub use factory::GetPluginFactory;
 use nice_plug::wrapper::vst3::Wrapper;
 use vst3::Steinberg::Vst::{
-    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessor, IAudioProcessorVtbl, IComponent,
-    IComponentHandler, IComponentHandler2, IComponentHandler2Trait, IComponentVtbl, IEditController,
-    IEditControllerVtbl, IHostApplication, IHostApplicationTrait, ProcessData, ProcessSetup, String128,
-    SymbolicSampleSizes_,
+    AudioBusBuffers, AudioBusBuffers__type0, BusDirection, BusInfo, IAudioProcessor, IAudioProcessorVtbl,
+    IComponent, IComponentHandler, IComponentHandler2, IComponentHandler2Trait, IComponentVtbl,
+    IEditController, IEditControllerVtbl, IHostApplication, IHostApplicationTrait, MediaType, ProcessData,
+    ProcessSetup, String128, SymbolicSampleSizes_,
 };
-use vst3::Steinberg::{FUnknown, IPluginBase, kInvalidArgument, kResultFalse, kResultOk, tresult};
+use vst3::Steinberg::{
+    FUnknown, IPluginBase, TBool, int32, kInvalidArgument, kResultFalse, kResultOk, tresult,
+};
 use vst3::{ComRef, ComWrapper};
 
 use super::adapter::Lockstep;
@@ -121,6 +125,9 @@ impl Shim {
         };
         shim.component.base.initialize = Self::initialize;
         shim.component.base.terminate = Self::terminate;
+        shim.component.getBusCount = Self::get_bus_count;
+        shim.component.getBusInfo = Self::get_bus_info;
+        shim.component.activateBus = Self::activate_bus;
         shim.processor.setupProcessing = Self::setup_processing;
         shim.processor.process = Self::process;
         shim.controller.setComponentHandler = Self::set_component_handler;
@@ -182,6 +189,55 @@ impl Shim {
         unsafe { transport::detach(object as usize) };
         // SAFETY: nice-plug's own function and object.
         unsafe { (shim.inner.component.base.terminate)(object) }
+    }
+
+    unsafe extern "system" fn get_bus_count(
+        object: *mut IComponent,
+        media: MediaType,
+        direction: BusDirection,
+    ) -> int32 {
+        if events::is_events(media) {
+            return 1;
+        }
+        // SAFETY: this function stands in `IComponent`'s table only; nice-plug's own function and object.
+        unsafe { (Self::of_component(object).inner.component.getBusCount)(object, media, direction) }
+    }
+
+    unsafe extern "system" fn get_bus_info(
+        object: *mut IComponent,
+        media: MediaType,
+        direction: BusDirection,
+        index: int32,
+        info: *mut BusInfo,
+    ) -> tresult {
+        if events::is_events(media) {
+            if index != 0 || info.is_null() {
+                return kInvalidArgument;
+            }
+            // SAFETY: not null, and the host passes memory for one description.
+            unsafe { info.write(events::bus(direction)) };
+            return kResultOk;
+        }
+        // SAFETY: this function stands in `IComponent`'s table only; nice-plug's own function and object.
+        unsafe {
+            (Self::of_component(object).inner.component.getBusInfo)(object, media, direction, index, info)
+        }
+    }
+
+    unsafe extern "system" fn activate_bus(
+        object: *mut IComponent,
+        media: MediaType,
+        direction: BusDirection,
+        index: int32,
+        state: TBool,
+    ) -> tresult {
+        if events::is_events(media) {
+            return if index == 0 { kResultOk } else { kInvalidArgument };
+        }
+        // SAFETY: this function stands in `IComponent`'s table only; nice-plug's own function and object.
+        unsafe {
+            (Self::of_component(object).inner.component.activateBus)(object, media, direction, index, state)
+        }
     }
 
     unsafe extern "system" fn set_component_handler(
@@ -271,23 +327,28 @@ impl Shim {
             ..*data
         };
 
-        shim.begin_callback(now, connected);
+        // The plugin that runs this holds its seam, so this is never the last reference and frees nothing.
+        let seam = shim.seam.upgrade();
+        if let Some(seam) = &seam {
+            seam.begin_callback(now, connected);
+            if let Some(mut midi) = seam.midi().filter(|_| !flush) {
+                // SAFETY: the host's list for this call, or null.
+                unsafe { events::hear(&mut midi, data.inputEvents, data.numSamples) };
+            }
+        }
         // SAFETY: nice-plug's own function and object; every channel of a declared bus points to at least
         // `numSamples` frames, the host's or the padding's, which stays locked.
         let result = unsafe { (shim.inner.processor.process)(object, &raw mut padded) };
+        if let Some(mut midi) = seam.as_ref().and_then(|seam| seam.midi()) {
+            // SAFETY: the host's list for this call, or null.
+            unsafe { events::give(&mut midi, data.outputEvents) };
+        }
 
         for port in 0..host_outputs.len() {
             // SAFETY: within the host's array. nice-plug never sets the flags, and stale ones would claim silence.
             unsafe { (*data.outputs.add(port)).silenceFlags = 0 };
         }
         result
-    }
-
-    fn begin_callback(&self, now: lockstep_shared::time::LocalTime, connected: Outputs) {
-        // The plugin that runs this holds its seam, so this is never the last reference and frees nothing.
-        if let Some(seam) = self.seam.upgrade() {
-            seam.begin_callback(now, connected);
-        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod conduct;
 mod cue;
+mod midi;
 mod musical;
 mod port;
 mod report;
@@ -96,6 +97,7 @@ pub struct Link {
     /// The size of the mix's datagrams that the blocks ask for, and since when they have.
     block_asks: (ChunksPerDatagram, LocalTime),
     unplaceable: u64,
+    midi: midi::Decoder,
 }
 
 /// What the instances want of the relay, all together.
@@ -132,6 +134,7 @@ impl Link {
             wishes: Wishes::default(),
             block_asks: (ChunksPerDatagram::One, now),
             unplaceable: 0,
+            midi: midi::Decoder::default(),
         }
     }
 
@@ -151,6 +154,7 @@ impl Link {
     /// Takes an instance out. It is silent from here on, and may be added to another link.
     pub fn remove_port(&mut self, now: LocalTime, id: PortId) -> Option<Port> {
         let mut port = self.ports.remove(&id)?;
+        self.end_midi_of(now, &mut port);
         port.resync();
         port.guide(GuideNumber::UNTOLD, ClockGuide::default);
         if self.moved_through == Some(id) {
@@ -220,11 +224,13 @@ impl Link {
         let mut is_settled = self.wishes == self.wishes_now(now);
         for port in self.ports.values_mut() {
             port.tell_room_delay();
+            port.tell_midi_end();
             is_settled &= !port.collect_retired() && port.resync_state(None) == Resync::Done;
         }
         if !is_settled {
             self.refresh(now);
         }
+        self.send_midi(now);
         self.conduct(now);
     }
 
@@ -274,9 +280,11 @@ impl Link {
                         }
                     }
                 }
-                ClientEvent::Document(..) | ClientEvent::Entry(_) => {}
+                ClientEvent::Document(..) => {}
+                ClientEvent::Entry(entry) => self.hear_midi(now, &entry),
                 ClientEvent::Lost => {
                     self.musical.lost();
+                    self.lose_midi();
                     self.set_standing(now, Standing::Lost);
                 }
                 ClientEvent::Refused { reason, version } => {
@@ -285,6 +293,7 @@ impl Link {
                 ClientEvent::Ended(reason) => {
                     self.roster = Roster::default();
                     self.musical.lost();
+                    self.lose_midi();
                     self.set_standing(now, Standing::Ended(reason));
                 }
             }
@@ -303,8 +312,13 @@ impl Link {
 
     /// Brings lanes and profile in line with roster, ports and wishes.
     fn refresh(&mut self, now: LocalTime) {
+        let before = self.wishes.listener;
         self.wishes = self.wishes_now(now);
         let Wishes { listener, play, .. } = self.wishes;
+        if let Some(port) = before.filter(|_| before != listener).and_then(|id| self.ports.get_mut(&id)) {
+            // What would end the notes goes elsewhere from here on.
+            port.end_midi();
+        }
         let mut strips: Vec<StripId> = self.other_strips().collect();
         strips.sort_unstable();
         let map = self.clock.map(now);

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::RoomMap;
 use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Sinc};
-use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, SampleRate};
+use lockstep_shared::midi::message::{Held, Message};
+use lockstep_shared::time::{ChunkIndex, GridPosition, LocalTime, MusicalStamp, SampleRate};
 use lockstep_shared::transport::Abilities;
 use lockstep_shared::wire::{ChunksPerDatagram, StripId};
 
@@ -28,6 +29,9 @@ pub struct Port {
     run: [ChunkFrames; 4],
     /// What the engine has yet to be told.
     room_delay: Option<f64>,
+    owes_midi_end: bool,
+    /// What of this instance's MIDI the room believes to be held.
+    pub(super) midi_told: Held,
 }
 
 /// What a lane does.
@@ -71,6 +75,8 @@ impl Port {
             guided: GuideNumber::UNTOLD,
             run: [SILENT_CHUNK; 4],
             room_delay: None,
+            owes_midi_end: false,
+            midi_told: Held::default(),
         }
     }
 
@@ -109,6 +115,35 @@ impl Port {
             && self.end.orders.push(Order::RoomDelay(frames)).is_ok()
         {
             self.room_delay = None;
+        }
+    }
+
+    /// Has the engine end the MIDI that sounds.
+    pub(super) fn end_midi(&mut self) {
+        self.owes_midi_end = true;
+        self.tell_midi_end();
+    }
+
+    /// Tells the engine so, if it found the ring full before.
+    pub(super) fn tell_midi_end(&mut self) {
+        if self.owes_midi_end && self.end.orders.push(Order::EndMidi).is_ok() {
+            self.owes_midi_end = false;
+        }
+    }
+
+    /// Hands a message of the room to the engine. One that finds no room is dropped; if it could have ended something,
+    /// everything ends.
+    pub(super) fn push_midi(&mut self, at: GridPosition, message: &Message) {
+        let pushed = if let Message::Exclusive(exclusive) = message {
+            self.end.midi_heard.push_exclusive(at, exclusive.content())
+        } else {
+            self.end.midi_heard.push(at, message)
+        };
+        if pushed.is_err() {
+            self.end.gauges.midi.dropped.fetch_add(1, Ordering::Relaxed);
+            if matches!(message, Message::Voice(_, voice) if voice.ends()) {
+                self.end_midi();
+            }
         }
     }
 

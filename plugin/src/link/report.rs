@@ -12,9 +12,10 @@ use lockstep_shared::wire::{LeaveReason, StripId, WIRE_VERSION};
 
 use super::{Link, PortId, Standing, Standpoint, room_delay};
 use crate::status::{
-    Following, Leader, LinkState, MemberStatus, Moved, MusicalStatus, Part, SongPlace, Status, StripStatus,
+    Following, Leader, LinkState, MemberStatus, MidiStatus, Moved, MusicalStatus, Part, SongPlace, Status,
+    StripStatus,
 };
-use crate::wiring::{Gauges, LaneGauges, LaneNumber, STRIP_LANES};
+use crate::wiring::{Gauges, LaneGauges, LaneNumber, MidiGauges, STRIP_LANES};
 
 /// A strip that plays, in figures.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +71,7 @@ impl Link {
             link: self.link_state(now),
             members: members.to_vec(),
             musical: self.musical_status(now),
+            midi: midi_status(&gauges.midi),
             drift_ppm: drift.is_finite().then_some(drift),
             clock_error_us: has_clock.then(|| self.clock.error_us_at(now)),
             round_trip_ms: has_clock.then(|| self.clock.round_trip().millis_f64()),
@@ -256,6 +258,15 @@ impl Link {
                 .push(format!("{late} ticks of the MIDI clock left late because the computer was too busy."));
         }
         notices
+    }
+}
+
+fn midi_status(gauges: &MidiGauges) -> MidiStatus {
+    MidiStatus {
+        sent: gauges.sent.load(Ordering::Relaxed),
+        played: gauges.played.load(Ordering::Relaxed),
+        late: gauges.late.load(Ordering::Relaxed),
+        dropped: gauges.dropped.load(Ordering::Relaxed),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a host hands to a plugin for one block: ports, events, transport.
 
+use std::sync::Arc;
+
 /// One stereo buffer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stereo {
@@ -141,17 +143,46 @@ pub struct Automation {
     pub value: f64,
 }
 
+/// What becomes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// It is struck.
+    Struck,
+    /// It is released.
+    Released,
+}
+
 /// What a host sends into a block beside audio, sorted by offset.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A point of automation.
     Automation(Automation),
-    /// A short MIDI message.
+    /// A short MIDI message (CLAP only).
     Midi {
         /// Frame in the block.
         offset: u32,
         /// Status byte and data, padded with zeros.
         bytes: [u8; 3],
+    },
+    /// A system-exclusive message.
+    SystemExclusive {
+        /// Frame in the block.
+        offset: u32,
+        /// All of its bytes.
+        bytes: Arc<[u8]>,
+    },
+    /// A note in the format's own words.
+    Note {
+        /// Frame in the block.
+        offset: u32,
+        /// What becomes of the key.
+        stroke: Stroke,
+        /// Which channel, from 0.
+        channel: u8,
+        /// Which key.
+        key: u8,
+        /// How fast, 0 to 1.
+        velocity: f64,
     },
     /// The transport changes inside the block (CLAP only).
     Transport {
@@ -160,6 +191,21 @@ pub enum Input {
         /// The transport from there on.
         transport: Transport,
     },
+}
+
+impl Input {
+    /// The same at another frame of the block.
+    #[must_use]
+    pub const fn at(mut self, frame: u32) -> Self {
+        match &mut self {
+            Self::Automation(Automation { offset, .. })
+            | Self::Midi { offset, .. }
+            | Self::SystemExclusive { offset, .. }
+            | Self::Note { offset, .. }
+            | Self::Transport { offset, .. } => *offset = frame,
+        }
+        self
+    }
 }
 
 /// What a plugin sent out of a block beside audio, in the order of sending.

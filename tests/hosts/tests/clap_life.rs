@@ -18,10 +18,10 @@ fn the_library_holds_one_audio_effect() {
 }
 
 #[test]
-fn the_midi_clock_has_an_output_and_no_input() {
+fn midi_has_a_port_each_way_and_the_clock_an_output() {
     let mut plugin = clap_plugin();
-    assert_eq!(plugin.midi_ports(PortDirection::Output).unwrap(), ["Lockstep Clock"]);
-    assert!(plugin.midi_ports(PortDirection::Input).unwrap().is_empty());
+    assert_eq!(plugin.midi_ports(PortDirection::Input).unwrap(), ["Lockstep MIDI"]);
+    assert_eq!(plugin.midi_ports(PortDirection::Output).unwrap(), ["Lockstep MIDI", "Lockstep Clock"]);
 }
 
 #[test]

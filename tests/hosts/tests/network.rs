@@ -16,6 +16,7 @@
 mod alone;
 mod beats;
 mod formats;
+mod midi;
 mod moved;
 mod other;
 mod pace;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use lockstep_hosts::block::{Automation, Block, Input, Output, ParameterId, Placement, Stereo, Transport};
+use lockstep_hosts::block::{
+    Automation, Block, Input, Output, ParameterId, Placement, Sent, Stereo, Transport,
+};
 use lockstep_hosts::clap::{Activation, ClapHost, Plugin, Processor};
 use lockstep_hosts::location;
 use lockstep_hosts::vst3::{Mode, Setup, Vst3Host};
@@ -59,19 +61,21 @@ pub(crate) const fn setup(frames_max: u32) -> Setup {
 
 /// An active instance of either format.
 pub(crate) trait Processes {
-    /// Processes one block.
-    fn process_block(&mut self, block: &mut Block<'_>);
+    /// Processes one block, and returns what the plugin sent.
+    fn process_block(&mut self, block: &mut Block<'_>) -> &[Sent];
 }
 
 impl Processes for Processor {
-    fn process_block(&mut self, block: &mut Block<'_>) {
+    fn process_block(&mut self, block: &mut Block<'_>) -> &[Sent] {
         self.process(block).unwrap();
+        self.sent()
     }
 }
 
 impl Processes for vst3::Plugin {
-    fn process_block(&mut self, block: &mut Block<'_>) {
+    fn process_block(&mut self, block: &mut Block<'_>) -> &[Sent] {
         self.process(block).unwrap();
+        self.sent()
     }
 }
 

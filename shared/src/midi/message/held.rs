@@ -19,7 +19,9 @@ struct HeldChannel {
 }
 
 /// Sustain, sostenuto, soft and hold 2: what a pedal holds down.
-const PEDALS: [u8; 4] = [64, 66, 67, 69];
+pub(super) const PEDALS: [u8; 4] = [64, 66, 67, 69];
+/// The channel modes: controllers from here on.
+pub(super) const MODES_FIRST: u8 = ALL_SOUND_OFF;
 /// Controllers that end notes: all sound off, reset, all notes off, and the four mode changes, which imply it.
 const ALL_SOUND_OFF: u8 = 120;
 const RESET_CONTROLLERS: u8 = 121;
@@ -47,13 +49,20 @@ impl Held {
         *self == Self::default()
     }
 
-    /// Ends what is held and gives the messages that say so: releases, pedals up, wheel at rest, pressure gone.
+    /// What ends one of the things that are held: a release, a pedal up, the wheel at rest, the pressure gone. Once it
+    /// has gone where it was meant to, [`Held::note`] it, and the next one ends the next.
+    ///
+    /// Real-time: yes. Bound: constant.
+    #[must_use]
+    pub fn next_ending(&self) -> Option<Message> {
+        let mut channels = Channel::all().zip(self.channels);
+        channels.find_map(|(channel, held)| Some(Message::Voice(channel, held.next_ending()?)))
+    }
+
+    /// Ends what is held and gives the messages that say so, in the order of their channels.
     pub fn release(&mut self) -> Vec<Message> {
-        let held = core::mem::take(self);
-        let channels = Channel::all().zip(held.channels);
-        channels
-            .flat_map(|(channel, held)| held.endings().map(move |voice| Message::Voice(channel, voice)))
-            .collect()
+        let endings = core::iter::from_fn(|| self.next_ending().inspect(|ending| self.note(ending)));
+        endings.collect()
     }
 }
 
@@ -84,14 +93,16 @@ impl HeldChannel {
         }
     }
 
-    fn endings(self) -> impl Iterator<Item = Voice> {
-        let notes = (0..128).filter(move |note| self.notes >> note & 1 == 1).map(U7::low_bits);
-        let releases = notes.map(|note| Voice::NoteOff { note, velocity: U7::MIDDLE });
-        let down = PEDALS.into_iter().enumerate().filter(move |(pedal, _)| self.pedals >> pedal & 1 == 1);
-        let pedals = down.map(|(_, number)| Voice::Control { number: U7::low_bits(number), value: U7::ZERO });
+    fn next_ending(self) -> Option<Voice> {
+        if self.notes != 0 {
+            let [note, ..] = self.notes.trailing_zeros().to_le_bytes();
+            return Some(Voice::NoteOff { note: U7::low_bits(note), velocity: U7::MIDDLE });
+        }
+        let down = PEDALS.into_iter().enumerate().find(|(pedal, _)| self.pedals >> pedal & 1 == 1);
+        let pedal = down.map(|(_, number)| Voice::Control { number: U7::low_bits(number), value: U7::ZERO });
         let wheel = self.bent.then_some(Voice::Bend(U14::CENTRE));
         let pressure = self.pressed.then_some(Voice::Pressure(U7::ZERO));
-        releases.chain(pedals).chain(wheel).chain(pressure)
+        pedal.or(wheel).or(pressure)
     }
 }
 

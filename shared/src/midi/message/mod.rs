@@ -196,6 +196,22 @@ impl Voice {
     pub fn is_release(self) -> bool {
         matches!(self, Self::NoteOff { .. } | Self::NoteOn { velocity: U7::ZERO, .. })
     }
+
+    /// Whether this ends what may be held: a release, a pedal up, a wheel at rest, a channel mode.
+    ///
+    /// Real-time: yes. Bound: constant.
+    #[must_use]
+    pub fn ends(self) -> bool {
+        match self {
+            Self::Control { number, value } => {
+                number.get() >= held::MODES_FIRST || held::PEDALS.contains(&number.get()) && value.get() < 64
+            }
+            Self::Bend(bend) => bend == U14::CENTRE,
+            Self::Pressure(pressure) => pressure == U7::ZERO,
+            Self::NoteOff { .. } | Self::NoteOn { .. } => self.is_release(),
+            Self::PolyPressure { .. } | Self::Program(_) => false,
+        }
+    }
 }
 
 impl Exclusive {

@@ -3,18 +3,18 @@
 
 use std::ptr;
 
-use clack_host::events::EventFlags;
 use clack_host::events::event_types::{
-    MidiEvent, MidiSysExEvent, ParamValueEvent, TransportEvent, TransportFlags,
+    MidiEvent, MidiSysExEvent, NoteOffEvent, NoteOnEvent, ParamValueEvent, TransportEvent, TransportFlags,
 };
 use clack_host::events::io::{OutputEventBuffer, TryPushError};
+use clack_host::events::{EventFlags, Match};
 use clack_host::prelude::*;
 use clack_host::utils::{BeatTime, SecondsTime};
 use clap_sys::audio_buffer::clap_audio_buffer;
 
 use super::ClapError;
 use super::handlers::{Handlers, Shared};
-use crate::block::{Automation, Block, Input, Motion, Output, ParameterId, Sent, Transport};
+use crate::block::{Automation, Block, Input, Motion, Output, ParameterId, Sent, Stroke, Transport};
 
 /// Events that a block may carry in and out without allocating.
 const EVENTS_MAX: usize = 1_024;
@@ -151,6 +151,17 @@ const EMPTY_BUFFER: clap_audio_buffer = clap_audio_buffer {
 pub(super) fn input_events(events: &mut EventBuffer, inputs: &[Input]) {
     for input in inputs {
         match *input {
+            Input::SystemExclusive { offset, ref bytes } => {
+                // SAFETY: the inputs outlive the call that the events are for.
+                events.push(&unsafe { MidiSysExEvent::new(offset, 0, bytes) });
+            }
+            Input::Note { offset, stroke, channel, key, velocity } => {
+                let place = Pckn::new(0_u16, u16::from(channel), u16::from(key), Match::All);
+                match stroke {
+                    Stroke::Struck => events.push(&NoteOnEvent::new(offset, place, velocity)),
+                    Stroke::Released => events.push(&NoteOffEvent::new(offset, place, velocity)),
+                }
+            }
             Input::Automation(Automation { offset, parameter, value }) => {
                 events.push(&ParamValueEvent::new(
                     offset,

@@ -10,6 +10,7 @@ use lockstep_shared::time::{LocalTime, Span};
 
 use super::beats::BeatsTap;
 use super::daw::{Daw, clock_bytes};
+use super::echo::Echo;
 use super::recording::Tap;
 use super::report::Durations;
 use super::schedule::Schedule;
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) beats: Option<BeatsTap>,
     /// Parameter values, handed over with the first block.
     pub(crate) settings: Vec<Input>,
+    /// What the MIDI becomes that the plugin gives.
+    pub(crate) echo: Echo,
     pub(crate) next_block: u64,
     pub(crate) blocks_total: u64,
     pub(crate) priority_wanted: PriorityWanted,
@@ -150,7 +153,7 @@ impl Session {
         self.source.fill([left, right]);
         let first = self.measured.blocks == 0;
         let mut block = Block::new([&self.input.left, &self.input.right], &mut self.outputs);
-        block.inputs = if first { &self.settings } else { &[] };
+        block.inputs = if first { &self.settings } else { self.echo.inputs() };
         let frame = self.next_block * u64::try_from(frames).unwrap_or(0);
         let transport = self.daw.transport(frame);
         block.transport = Some(transport);
@@ -162,6 +165,7 @@ impl Session {
         if result.is_err() {
             self.measured.process_errors += 1;
         }
+        self.echo.hear(processor.sent());
         self.daw.hear(frame, processor.sent());
         if let Some(beats) = &mut self.beats {
             beats.transport(frame, &transport);

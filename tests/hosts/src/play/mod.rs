@@ -11,6 +11,7 @@
 mod audio;
 mod beats;
 mod daw;
+mod echo;
 mod recording;
 mod report;
 mod schedule;
@@ -33,6 +34,7 @@ use serde_json::json;
 use self::audio::{Ending, HOUSEKEEPING, Live, Measured, Peak, PriorityWanted, Session};
 use self::beats::{BeatsFile, BeatsTap, beats};
 use self::daw::{Daw, FollowerKind, TransportChoice};
+use self::echo::Echo;
 use self::recording::{Recorder, Tap, recording};
 use self::report::{OutputReport, Report};
 use self::schedule::Schedule;
@@ -97,6 +99,9 @@ pub(crate) struct Arguments {
     /// Sets a parameter, such as "Sync Delay=120" or "Room Mode=Mix"; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
+    /// Plays the MIDI that the plugin gives back into it, on the next channel
+    #[arg(long)]
+    echo_midi: bool,
     /// Asks for SCHED_FIFO for the audio thread
     #[arg(long)]
     realtime_priority: bool,
@@ -236,6 +241,7 @@ fn session(
         },
         beats,
         settings,
+        echo: if arguments.echo_midi { Echo::On(Vec::new()) } else { Echo::Off },
         next_block: 0,
         blocks_total,
         priority_wanted: if arguments.realtime_priority {

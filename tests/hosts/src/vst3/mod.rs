@@ -8,6 +8,7 @@
 //! [console](crate::console) offers that), a component handler that
 //! remembers what it was told, parameter changes and streams in memory. It keeps no thread and makes no timers.
 
+mod events;
 mod factory;
 mod objects;
 mod plugin;

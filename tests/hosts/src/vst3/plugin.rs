@@ -14,7 +14,7 @@ use vst3::{ComPtr, ComWrapper};
 use super::factory::Module;
 use super::objects::{ComponentHandler, HandlerLog, HostApplication};
 use super::{Vst3Error, check, reaper};
-use crate::block::ParameterId;
+use crate::block::{ParameterId, Sent};
 use crate::console::{Console, Offer};
 
 /// How the host says that it will call.
@@ -116,6 +116,8 @@ pub struct Plugin {
     handler: ComWrapper<ComponentHandler>,
     pub(super) setup: Setup,
     pub(super) frames_done: i64,
+    /// What came out of the last block beside audio.
+    pub(super) sent: Vec<Sent>,
     running: bool,
     /// Last, so that the library outlives the objects.
     _module: Arc<Module>,
@@ -153,6 +155,7 @@ impl Plugin {
             handler,
             setup,
             frames_done: 0,
+            sent: Vec::new(),
             running: false,
             _module: module,
         })
@@ -251,6 +254,31 @@ impl Plugin {
                     channels: info.channelCount,
                     main: u32::try_from(info.busType) == Ok(BusTypes_::kMain),
                 })
+            })
+            .collect()
+    }
+
+    /// The names of the event buses on one side, in order.
+    ///
+    /// # Errors
+    /// If the plugin does not describe one.
+    pub fn event_buses(&self, direction: BusDirection) -> Result<Vec<String>, Vst3Error> {
+        let media = int32::try_from(MediaTypes_::kEvent).unwrap_or_default();
+        // SAFETY: plain numbers.
+        let count = unsafe { self.component.getBusCount(media, direction.code()) };
+        (0..count)
+            .map(|index| {
+                // SAFETY: an all-zero description is valid, as it holds numbers and characters only.
+                let mut info: BusInfo = unsafe { std::mem::zeroed() };
+                // SAFETY: the pointer is valid for the call.
+                let code =
+                    unsafe { self.component.getBusInfo(media, direction.code(), index, &raw mut info) };
+                check("describing an event bus", code)?;
+                // SAFETY: plain numbers.
+                check("switching an event bus", unsafe {
+                    self.component.activateBus(media, direction.code(), index, SWITCH_ON)
+                })?;
+                Ok(wide_text(&info.name))
             })
             .collect()
     }

@@ -6,19 +6,20 @@ use std::ptr;
 use lockstep_shared::time::convert::i64_round;
 use vst3::ComWrapper;
 use vst3::Steinberg::Vst::{
-    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessorTrait, IParameterChanges, ProcessContext,
-    ProcessContext_::StatesAndFlags_, ProcessData, SymbolicSampleSizes_,
+    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessorTrait, IEventList, IParameterChanges,
+    ProcessContext, ProcessContext_::StatesAndFlags_, ProcessData, SymbolicSampleSizes_,
 };
 use vst3::Steinberg::int32;
 
+use super::events::{EventsIn, EventsOut};
 use super::objects::ParameterChanges;
 use super::plugin::Plugin;
 use super::{Vst3Error, check};
-use crate::block::{Automation, Block, Input, Motion, Output, Transport};
+use crate::block::{Automation, Block, Input, Motion, Output, Sent, Transport};
 
 impl Plugin {
-    /// Has the plugin process one block. Automation values are normalized; MIDI and transport changes inside the
-    /// block have no place in VST3 and must not be given.
+    /// Has the plugin process one block. Automation values are normalized; raw MIDI and transport changes inside
+    /// the block have no place in VST3 and must not be given.
     ///
     /// Real-time: no (allocates).
     ///
@@ -61,7 +62,12 @@ impl Plugin {
         automation: &[Input],
         transport: Option<Transport>,
     ) -> Result<(), Vst3Error> {
-        let changes = ComWrapper::new(ParameterChanges::new(automation.iter().map(point)))
+        let events = ComWrapper::new(EventsIn::new(automation))
+            .to_com_ptr::<IEventList>()
+            .ok_or(Vst3Error::Missing("events"))?;
+        let events_out = ComWrapper::new(EventsOut::default());
+        let events_out_pointer = events_out.to_com_ptr::<IEventList>().ok_or(Vst3Error::Missing("events"))?;
+        let changes = ComWrapper::new(ParameterChanges::new(automation.iter().filter_map(point)))
             .to_com_ptr::<IParameterChanges>()
             .ok_or(Vst3Error::Missing("parameter changes"))?;
         let mut context = transport.map(|transport| self.context(&transport));
@@ -75,14 +81,22 @@ impl Plugin {
             outputs: pointer(outputs),
             inputParameterChanges: changes.as_ptr(),
             outputParameterChanges: ptr::null_mut(),
-            inputEvents: ptr::null_mut(),
-            outputEvents: ptr::null_mut(),
+            inputEvents: events.as_ptr(),
+            outputEvents: events_out_pointer.as_ptr(),
             processContext: context.as_mut().map_or(ptr::null_mut(), ptr::from_mut),
         };
         self.frames_done += i64::from(data.numSamples);
         // SAFETY: every pointer is to something that outlives the call, or null where the standard lets a host leave
         // something out; what hosts leave out against the standard is what this host is made to test.
-        check("processing", unsafe { self.processor.process(&raw mut data) })
+        let code = unsafe { self.processor.process(&raw mut data) };
+        self.sent = events_out.take();
+        check("processing", code)
+    }
+
+    /// What the plugin sent during the last block, in its order.
+    #[must_use]
+    pub fn sent(&self) -> &[Sent] {
+        &self.sent
     }
 
     fn context(&self, transport: &Transport) -> ProcessContext {
@@ -118,13 +132,8 @@ impl Plugin {
     }
 }
 
-fn point(input: &Input) -> Automation {
-    match *input {
-        Input::Automation(automation) => automation,
-        Input::Midi { .. } | Input::Transport { .. } => {
-            panic!("VST3 has no {input:?} inside a block")
-        }
-    }
+fn point(input: &Input) -> Option<Automation> {
+    if let Input::Automation(automation) = input { Some(*automation) } else { None }
 }
 
 fn channel_pointers(output: &mut Output) -> [*mut f32; 2] {

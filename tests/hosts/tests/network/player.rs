@@ -1,6 +1,7 @@
 //! An active instance with what it plays and what came out of it.
 
-use lockstep_hosts::block::{Block, Input, Output, Stereo};
+use lockstep_hosts::block::{Block, Input, Output, Sent, Stereo};
+use lockstep_shared::midi::message::Message;
 
 use super::piece::{Piece, WINDOW};
 use crate::support::{OUTPUTS, Processes, connected};
@@ -29,11 +30,36 @@ pub(super) struct Player<I> {
     pub(super) instance: I,
     /// What the next block is given beside audio.
     pub(super) inputs: Vec<Input>,
+    /// The MIDI that it gave since the start.
+    pub(super) given: Vec<Given>,
     piece: Piece,
     frames: usize,
     played: usize,
     outputs: Vec<Output>,
     heard: Vec<Stereo>,
+}
+
+/// A message of MIDI that an instance gave its host.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    /// The frame of the player at which it lies.
+    pub(super) frame: usize,
+    /// The message.
+    pub(super) sent: Sent,
+}
+
+impl Given {
+    /// Its bytes, without CLAP's padding.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match &self.sent {
+            Sent::SystemExclusive { bytes, .. } => bytes.clone(),
+            Sent::Midi { bytes, .. } => {
+                let length = (1..=3).find(|length| Message::from_short(&bytes[..*length]).is_some());
+                bytes[..length.unwrap_or(3)].to_vec()
+            }
+            Sent::Parameter(_) | Sent::Other { .. } => Vec::new(),
+        }
+    }
 }
 
 impl<I: Processes> Player<I> {
@@ -46,6 +72,7 @@ impl<I: Processes> Player<I> {
         Self {
             instance,
             inputs: Vec::new(),
+            given: Vec::new(),
             piece: piece.clone(),
             frames,
             played: 0,
@@ -89,7 +116,13 @@ impl<I: Processes> Plays for Player<I> {
         let (left, right) = (input(&self.piece.stereo.left), input(&self.piece.stereo.right));
         let mut block = Block::new([&left, &right], &mut self.outputs);
         block.inputs = &self.inputs;
-        self.instance.process_block(&mut block);
+        let sent = self.instance.process_block(&mut block);
+        let given =
+            sent.iter().filter(|sent| matches!(sent, Sent::Midi { .. } | Sent::SystemExclusive { .. }));
+        self.given.extend(given.map(|sent| {
+            let offset = usize::try_from(sent.offset()).unwrap();
+            Given { frame: start + offset, sent: sent.clone() }
+        }));
         self.inputs.clear();
         self.played += self.frames;
         for (index, (output, heard)) in self.outputs.iter().zip(&mut self.heard).enumerate() {
