@@ -9,6 +9,7 @@ mod following;
 mod midi;
 mod mix;
 mod oracle;
+mod rtpmidi;
 mod swarm;
 mod ticks;
 mod together;

@@ -8,7 +8,7 @@ use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::timeline::Motion;
 use lockstep_shared::transport::MoverState;
 use lockstep_shared::wire::handshake::RefuseReason;
-use lockstep_shared::wire::{LeaveReason, StripId, WIRE_VERSION};
+use lockstep_shared::wire::{LeaveReason, MemberId, StripId, WIRE_VERSION};
 
 use super::{Link, PortId, Standing, Standpoint, room_delay};
 use crate::status::{
@@ -117,6 +117,7 @@ impl Link {
         let leader = match self.musical.leader() {
             None => Leader::Nobody,
             Some(leader) if Some(leader) == self.roster.you => Leader::You,
+            Some(MemberId::CLOCK) => Leader::Member("a MIDI clock".to_owned()),
             Some(leader) => {
                 let named = self.roster.members.iter().find(|member| member.id == leader);
                 Leader::Member(named.map_or_else(String::new, |member| member.name.clone()))

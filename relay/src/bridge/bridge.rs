@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 
 use core::net::SocketAddr;
 
-use lockstep_shared::midi::ClockOffset;
 use lockstep_shared::midi::message::Message;
+use lockstep_shared::midi::{ClockOffset, Realtime};
 use lockstep_shared::rtpmidi::name::Name;
 use lockstep_shared::rtpmidi::session::{
     Event, LeaveReason, PARTICIPANTS_MAX, ParticipantId, Policy, Port, Return, Session, Settings,
 };
+use lockstep_shared::rtpmidi::stream::Origin;
 use lockstep_shared::session::Entropy;
 use lockstep_shared::time::{GridPosition, LocalTime, Span};
 use lockstep_shared::timeline::{AuthorId, Timeline};
+use lockstep_shared::wire::MemberId;
 
 use super::clock::ClockOut;
 use super::hub::{Hub, Passed, Source};
@@ -21,7 +23,7 @@ use super::peer::{Peer, Presence};
 use crate::grid::Grid;
 
 /// Who writes the line when a clock from outside leads.
-pub const CLOCK_AUTHOR: AuthorId = AuthorId(u16::MAX);
+const CLOCK_AUTHOR: AuthorId = AuthorId(MemberId::CLOCK.0);
 /// How often clocks are worked out.
 const STEP: Span = Span::from_millis(10);
 
@@ -75,6 +77,15 @@ pub enum BridgeEvent {
     },
 }
 
+/// What a clock from outside means for the room's line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Proposal {
+    /// This is the line.
+    Line(Timeline),
+    /// It has gone.
+    Gone,
+}
+
 /// See the module's page.
 #[derive(Debug)]
 pub struct Bridge {
@@ -86,7 +97,7 @@ pub struct Bridge {
     lead: ClockLead,
     /// The room's line, once there is one.
     line: Option<Timeline>,
-    proposal: Option<Timeline>,
+    proposal: Option<Proposal>,
     /// The clock at the sequencer's port of the room.
     port_clock: ClockOut,
     port_events: VecDeque<(GridPosition, Message)>,
@@ -252,7 +263,7 @@ impl Bridge {
     }
 
     /// What the clock of the participant that leads has made of the line, when that is something new.
-    pub fn poll_proposal(&mut self) -> Option<Timeline> {
+    pub fn poll_proposal(&mut self) -> Option<Proposal> {
         self.proposal.take()
     }
 
@@ -307,6 +318,7 @@ impl Bridge {
                         peer.presence = Presence::Away;
                         if self.settings.clock_from.as_ref() == Some(&peer.name) {
                             self.lead.reset();
+                            self.proposal = Some(Proposal::Gone);
                         }
                         let name = peer.name.clone();
                         self.events.push_back(BridgeEvent::Gone { id, name, reason: word(reason) });
@@ -362,11 +374,17 @@ impl Bridge {
         let leads = self.settings.clock_from.as_ref() == Some(&peer.name);
         while let Some(played) = peer.receiver.poll_event(now) {
             let at = self.grid.position(played.at);
-            if let (Message::Realtime(event), true) = (&played.message, leads) {
+            // A tick that a journal tells comes at no time of its own; what measures the clock counts it by itself.
+            let is_timed =
+                played.message != Message::Realtime(Realtime::Clock) || played.origin == Origin::Sent;
+            if let (Message::Realtime(event), true) = (&played.message, leads && is_timed) {
                 let line = self.line.unwrap_or_default();
-                let proposed = self.lead.handle(played.at, at, *event, CLOCK_AUTHOR, &line);
+                // What is measured is when it was played, not when its buffer lets it be heard.
+                let played = played.at - peer.receiver.delay();
+                let grid = self.grid.position(played);
+                let proposed = self.lead.handle(played, grid, *event, CLOCK_AUTHOR, &line);
                 if proposed.is_some() {
-                    self.proposal = proposed;
+                    self.proposal = proposed.map(Proposal::Line);
                 }
             }
             self.hub.take(now, Source::Peer(id), at, played.message);

@@ -21,6 +21,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use bridge::{Bridge, BridgeEvent, BridgeSettings, CLOCK_AUTHOR};
+pub use bridge::{Bridge, BridgeEvent, BridgeSettings, Proposal};
 pub use hub::{Hub, HubCounters, Passed, Source};
 pub use multicast::{Gateway, datagrams};

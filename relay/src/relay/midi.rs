@@ -10,7 +10,7 @@ use lockstep_shared::wire::{Slot, midi};
 
 use super::command::{Answer, Command, CommandRefused};
 use super::{Relay, RelayEvent};
-use crate::bridge::{Passed, Source};
+use crate::bridge::{Passed, Proposal, Source};
 use crate::room::{Room, Told};
 
 /// Something for a room's ports outside of RTP-MIDI.
@@ -145,9 +145,12 @@ impl Relay {
             while let Some(event) = room.midi.poll_event() {
                 events.push_back(RelayEvent::Midi { number, room: name.clone(), event });
             }
-            if let Some(line) = room.midi.poll_proposal()
-                && room.lead_by_clock(grid, line) == Told::Everybody
-            {
+            let told = match room.midi.poll_proposal() {
+                Some(Proposal::Line(line)) => room.lead_by_clock(grid, line),
+                Some(Proposal::Gone) => room.clock_gone(),
+                None => Told::Nobody,
+            };
+            if told == Told::Everybody {
                 room.sync_line();
                 let timeline = room.timeline();
                 for session in room.sessions() {

@@ -21,7 +21,7 @@ use lockstep_shared::wire::{
     PlayMode, Profile, Role, RoomDelay, Roster, RosterMember, RosterStrip, StripId, Writer,
 };
 
-use crate::bridge::{Bridge, CLOCK_AUTHOR, Source};
+use crate::bridge::{Bridge, Source};
 use crate::relay::command::{CommandRefused, RoomStatus};
 use lead::RoomLead;
 pub use lead::Told;
@@ -31,8 +31,6 @@ use strip::{ROOM_WINDOW_CHUNKS, Strip};
 
 /// How far ahead of the grid a chunk may be named: a member whose clock has not settled, not more.
 const AHEAD_MAX: Frames = Frames(4_800);
-/// As whom a clock from outside leads: no member has this number.
-const CLOCK_MEMBER: MemberId = MemberId(CLOCK_AUTHOR.0);
 /// How far from the grid's now MIDI may claim to count; beyond, it counts at the nearer end.
 const MIDI_REACH: Frames = Frames(48_000);
 
@@ -116,7 +114,9 @@ impl Room {
 
     /// A member came in with this session.
     pub fn join(&mut self, session: SessionId) {
-        while self.members.contains_key(&MemberId(self.next_member)) || self.next_member == u16::MAX {
+        while self.members.contains_key(&MemberId(self.next_member))
+            || MemberId(self.next_member) == MemberId::CLOCK
+        {
             self.next_member = self.next_member.wrapping_add(1);
         }
         let id = MemberId(self.next_member);
@@ -233,9 +233,15 @@ impl Room {
     /// The line that the clock from outside has made; it leads as a member would that has taken the lead.
     pub fn lead_by_clock(&mut self, grid: GridPosition, line: Timeline) -> Told {
         let wish = Lead { role: Role::Lead, take: 1, proposal: Some(line) };
-        let told = self.lead.wish(CLOCK_MEMBER, self.clock_lead.as_ref(), &wish, grid);
+        let told = self.lead.wish(MemberId::CLOCK, self.clock_lead.as_ref(), &wish, grid);
         self.clock_lead = Some(wish);
         told
+    }
+
+    /// The clock from outside has gone; the line runs on, as when a member goes.
+    pub fn clock_gone(&mut self) -> Told {
+        self.clock_lead = None;
+        self.lead.leave(MemberId::CLOCK)
     }
 
     /// Gives the clocks of the room's MIDI its line.

@@ -36,6 +36,11 @@ impl Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u16);
 
+impl MemberId {
+    /// No member: a clock from outside that leads the room.
+    pub const CLOCK: Self = Self(u16::MAX);
+}
+
 /// Which sound of the others a member wants to be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PlayMode {

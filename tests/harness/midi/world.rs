@@ -59,10 +59,17 @@ impl MidiWorld {
     /// A room that anyone may join, and a participant for each path; both ways of a path are alike.
     #[must_use]
     pub fn new(seed: u64, paths: &[PathPlan]) -> Self {
+        Self::led_by(seed, paths, None)
+    }
+
+    /// The same, led by the clock of the participant of this name: they are called `peer 1` and so on.
+    #[must_use]
+    pub fn led_by(seed: u64, paths: &[PathPlan], clock_from: Option<&str>) -> Self {
         let now = LocalTime::from_nanos(1_000_000_000);
         let grid = Grid::starting_at(LocalTime::ZERO);
         let session = Some((Name::new("room"), Policy::anyone()));
-        let settings = BridgeSettings { session, ..BridgeSettings::default() };
+        let clock_from = clock_from.map(str::to_owned);
+        let settings = BridgeSettings { session, clock_from, ..BridgeSettings::default() };
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let room = Bridge::new(settings, grid, &bytes, now);
