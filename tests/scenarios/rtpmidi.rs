@@ -79,8 +79,8 @@ fn a_drum_machines_clock_leads_the_room_through_jitter_and_loss() {
     let mut follow = |world: &mut MidiWorld, line: &mut Timeline| {
         while let Some(proposal) = world.room.poll_proposal() {
             let Proposal::Line(proposed) = proposal else { panic!("it is there") };
-            *line = proposed;
-            world.room.set_line(proposed);
+            *line = *proposed;
+            world.room.set_line(*line);
             revisions += 1;
         }
     };

@@ -13,17 +13,16 @@ use lockstep_shared::rtpmidi::session::{
 use lockstep_shared::rtpmidi::stream::Origin;
 use lockstep_shared::session::Entropy;
 use lockstep_shared::time::{GridPosition, LocalTime, Span};
-use lockstep_shared::timeline::{AuthorId, Timeline};
-use lockstep_shared::wire::MemberId;
+use lockstep_shared::timeline::Timeline;
 
 use super::clock::ClockOut;
 use super::hub::{Hub, Passed, Source};
-use super::lead::ClockLead;
+use super::lead::{ClockLead, Proposal};
 use super::peer::{Peer, Presence};
 use crate::grid::Grid;
 
-/// Who writes the line when a clock from outside leads.
-const CLOCK_AUTHOR: AuthorId = AuthorId(MemberId::CLOCK.0);
+/// The name in the settings that means the sequencer's port of the room, and no participant.
+pub const CLOCK_FROM_SEQUENCER: &str = "sequencer";
 /// How often clocks are worked out.
 const STEP: Span = Span::from_millis(10);
 
@@ -77,15 +76,6 @@ pub enum BridgeEvent {
     },
 }
 
-/// What a clock from outside means for the room's line.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Proposal {
-    /// This is the line.
-    Line(Timeline),
-    /// It has gone.
-    Gone,
-}
-
 /// See the module's page.
 #[derive(Debug)]
 pub struct Bridge {
@@ -97,7 +87,6 @@ pub struct Bridge {
     lead: ClockLead,
     /// The room's line, once there is one.
     line: Option<Timeline>,
-    proposal: Option<Proposal>,
     /// The clock at the sequencer's port of the room.
     port_clock: ClockOut,
     port_events: VecDeque<(GridPosition, Message)>,
@@ -123,9 +112,8 @@ impl Bridge {
             session,
             peers: BTreeMap::new(),
             hub: Hub::default(),
-            lead: ClockLead::new(),
+            lead: ClockLead::default(),
             line: None,
-            proposal: None,
             port_events: VecDeque::new(),
             step_due: now,
             entropy,
@@ -191,11 +179,20 @@ impl Bridge {
 
     /// Takes a message of a member, of the sequencer or of the multicast group, which counts at `at`.
     pub fn take(&mut self, now: LocalTime, from: Source, at: GridPosition, message: Message) {
+        if let Message::Realtime(event) = &message
+            && from == Source::RoomPort
+            && self.settings.clock_from.as_deref() == Some(CLOCK_FROM_SEQUENCER)
+        {
+            self.lead.handle(self.grid.instant(at), at, *event, self.line.as_ref());
+        }
         self.hub.take(now, from, at, message);
     }
 
     /// A source has gone: ends what it holds.
     pub fn drop_source(&mut self, now: LocalTime, source: Source) {
+        if source == Source::RoomPort && self.settings.clock_from.as_deref() == Some(CLOCK_FROM_SEQUENCER) {
+            self.lead.leave();
+        }
         self.hub.drop_source(self.grid.position(now), source);
     }
 
@@ -264,7 +261,7 @@ impl Bridge {
 
     /// What the clock of the participant that leads has made of the line, when that is something new.
     pub fn poll_proposal(&mut self) -> Option<Proposal> {
-        self.proposal.take()
+        self.lead.poll_proposal()
     }
 
     /// What happened, oldest first.
@@ -317,8 +314,7 @@ impl Bridge {
                     if let Some(peer) = self.peers.get_mut(&id) {
                         peer.presence = Presence::Away;
                         if self.settings.clock_from.as_ref() == Some(&peer.name) {
-                            self.lead.reset();
-                            self.proposal = Some(Proposal::Gone);
+                            self.lead.leave();
                         }
                         let name = peer.name.clone();
                         self.events.push_back(BridgeEvent::Gone { id, name, reason: word(reason) });
@@ -378,14 +374,9 @@ impl Bridge {
             let is_timed =
                 played.message != Message::Realtime(Realtime::Clock) || played.origin == Origin::Sent;
             if let (Message::Realtime(event), true) = (&played.message, leads && is_timed) {
-                let line = self.line.unwrap_or_default();
                 // What is measured is when it was played, not when its buffer lets it be heard.
-                let played = played.at - peer.receiver.delay();
-                let grid = self.grid.position(played);
-                let proposed = self.lead.handle(played, grid, *event, CLOCK_AUTHOR, &line);
-                if proposed.is_some() {
-                    self.proposal = proposed.map(Proposal::Line);
-                }
+                let at = played.at - peer.receiver.delay();
+                self.lead.handle(at, self.grid.position(at), *event, self.line.as_ref());
             }
             self.hub.take(now, Source::Peer(id), at, played.message);
         }
@@ -396,11 +387,15 @@ impl Bridge {
         let grid = self.grid.position(now);
         if self.step_due <= now {
             self.step_due = now + STEP;
+            // Who leads gets no clock: it would chase itself.
+            let leads = |name: &str| self.settings.clock_from.as_deref() == Some(name);
             for peer in self.peers.values_mut() {
-                let line = self.line.as_ref().filter(|_| peer.presence == Presence::Here);
+                let line =
+                    self.line.as_ref().filter(|_| peer.presence == Presence::Here && !leads(&peer.name));
                 peer.clock.advance(line, grid);
             }
-            self.port_clock.advance(self.line.as_ref(), grid);
+            let line = self.line.as_ref().filter(|_| !leads(CLOCK_FROM_SEQUENCER));
+            self.port_clock.advance(line, grid);
         }
         for peer in self.peers.values_mut() {
             while let Some((at, event)) = peer.clock.pop(grid) {

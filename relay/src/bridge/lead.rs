@@ -4,37 +4,48 @@ use lockstep_shared::midi::{ClockIn, Realtime};
 use lockstep_shared::time::{GRID_RATE, GridPosition, LocalTime};
 use lockstep_shared::timeline::author::{Author, Reading};
 use lockstep_shared::timeline::{AuthorId, Motion, Timeline};
+use lockstep_shared::wire::MemberId;
 
 /// A clock trusted less than this writes no line yet: it has hardly begun.
 const CONFIDENCE_LEAST: f64 = 0.5;
 /// How long a reading counts: until the next tick at 25 BPM.
 const READING_FRAMES: f64 = 0.1 * GRID_RATE as f64;
 
-/// The clock of the participant that the room's settings name.
-#[derive(Debug)]
+/// Who writes the line.
+const AUTHOR: AuthorId = AuthorId(MemberId::CLOCK.0);
+
+/// What a clock from outside means for the room's line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Proposal {
+    /// This is the line.
+    Line(Box<Timeline>),
+    /// It has gone.
+    Gone,
+}
+
+/// The clock that the room's settings name.
+#[derive(Debug, Default)]
 pub(super) struct ClockLead {
     clock: ClockIn,
     author: Option<Author>,
+    proposal: Option<Proposal>,
 }
 
 impl ClockLead {
-    pub(super) fn new() -> Self {
-        Self { clock: ClockIn::default(), author: None }
-    }
-
-    /// Takes an event that counts at `at`, and `grid` there; gives the line when it has changed.
+    /// Takes an event that counts at `at`, which is `grid`; the room's line so far is `line`.
     pub(super) fn handle(
         &mut self,
         at: LocalTime,
         grid: GridPosition,
         event: Realtime,
-        id: AuthorId,
-        line: &Timeline,
-    ) -> Option<Timeline> {
+        line: Option<&Timeline>,
+    ) {
         self.clock.handle(at, event);
-        let reading = self.clock.reading(at).filter(|reading| reading.confidence >= CONFIDENCE_LEAST)?;
-        let author = self.author.get_or_insert_with(|| Author::new(id, line));
-        author.observe(&Reading {
+        let reading = self.clock.reading(at).filter(|reading| reading.confidence >= CONFIDENCE_LEAST);
+        let Some(reading) = reading else { return };
+        let line = line.copied().unwrap_or_default();
+        let author = self.author.get_or_insert_with(|| Author::new(AUTHOR, &line));
+        let written = author.observe(&Reading {
             start: grid,
             frames: READING_FRAMES,
             quarters: Some(reading.quarters),
@@ -43,12 +54,20 @@ impl ClockLead {
             signature: None,
             bar_start: None,
             cycle: None,
-        })
+        });
+        if let Some(line) = written {
+            self.proposal = Some(Proposal::Line(Box::new(line)));
+        }
     }
 
-    /// The participant has gone: the line runs on, as when a leading member goes.
-    pub(super) fn reset(&mut self) {
-        *self = Self::new();
+    /// The clock has gone: the line runs on, as when a leading member goes.
+    pub(super) fn leave(&mut self) {
+        *self = Self { proposal: Some(Proposal::Gone), ..Self::default() };
+    }
+
+    /// What is new.
+    pub(super) fn poll_proposal(&mut self) -> Option<Proposal> {
+        self.proposal.take()
     }
 }
 
@@ -62,13 +81,14 @@ mod tests {
     #[test]
     fn a_drum_machine_writes_the_rooms_line() {
         let grid = Grid::starting_at(LocalTime::ZERO);
-        let mut lead = ClockLead::new();
+        let mut lead = ClockLead::default();
         let mut line = Timeline::default();
         let mut at = LocalTime::from_nanos(1_000_000_000);
         let mut written = 0;
         let mut say = |at: LocalTime, event, line: &mut Timeline| {
-            if let Some(next) = lead.handle(at, grid.position(at), event, AuthorId(9), line) {
-                *line = next;
+            lead.handle(at, grid.position(at), event, Some(line));
+            if let Some(Proposal::Line(next)) = lead.poll_proposal() {
+                *line = *next;
                 written += 1;
             }
         };

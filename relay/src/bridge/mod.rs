@@ -21,6 +21,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use bridge::{Bridge, BridgeEvent, BridgeSettings, Proposal};
+pub use bridge::{Bridge, BridgeEvent, BridgeSettings, CLOCK_FROM_SEQUENCER};
 pub use hub::{Hub, HubCounters, Passed, Source};
+pub use lead::Proposal;
 pub use multicast::{Gateway, datagrams};

@@ -15,7 +15,7 @@
 //! list = ["192.168.1.20", "10.1.0.0/16", "Keys"]
 //! invite = ["192.168.1.30:5004", "piano.example.org:5004"]
 //! clock_offset_ms = -2.5        # later than the beat, or earlier
-//! clock_from = "Drum machine"   # this participant's MIDI clock leads the room
+//! clock_from = "Drum machine"   # this participant's MIDI clock leads the room; "sequencer": that of its sequencer port
 //! multicast = true              # QmidiNet and ipMIDI on the local network
 //! ```
 

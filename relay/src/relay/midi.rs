@@ -146,7 +146,7 @@ impl Relay {
                 events.push_back(RelayEvent::Midi { number, room: name.clone(), event });
             }
             let told = match room.midi.poll_proposal() {
-                Some(Proposal::Line(line)) => room.lead_by_clock(grid, line),
+                Some(Proposal::Line(line)) => room.lead_by_clock(grid, *line),
                 Some(Proposal::Gone) => room.clock_gone(),
                 None => Told::Nobody,
             };
