@@ -52,7 +52,11 @@ enum Command {
         room: String,
     },
     /// Tell who is in each room by RTP-MIDI, and how their links do
-    Status,
+    Status {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Show MIDI as it passes in a room, until interrupted
     Monitor {
         /// The room's name
@@ -166,7 +170,8 @@ pub fn main() -> Result<(), CommandError> {
     match line.command {
         None | Some(Command::Run) => run(line.flags),
         Some(Command::Invite { room }) => invite(line.flags, &room),
-        Some(Command::Status) => ask(line.flags, &Request::Relay(Wish::Status)),
+        Some(Command::Status { json: false }) => ask(line.flags, &Request::Relay(Wish::Status)),
+        Some(Command::Status { json: true }) => ask_json(line.flags, &Request::Relay(Wish::Status)),
         Some(Command::Monitor { room }) => ask(line.flags, &Request::Relay(Wish::Monitor { room })),
         Some(Command::Panic { room, participant }) => {
             ask(line.flags, &Request::Relay(Wish::Panic { room, participant }))
@@ -218,6 +223,17 @@ fn ask(flags: Flags, request: &Request) -> Result<(), CommandError> {
         Answer::Done | Answer::Refused(_) => Ok(()),
         Answer::Text(text) => writeln!(output, "{text}"),
         Answer::Status(rooms) => output.write_all(report::text(&rooms).as_bytes()),
+    })?)
+}
+
+/// The same, with the answer as it comes.
+fn ask_json(flags: Flags, request: &Request) -> Result<(), CommandError> {
+    let config = resolve(flags)?;
+    let state = State::locate(config.state.as_deref()).map_err(ShellError::from)?;
+    let mut output = std::io::stdout();
+    Ok(control::ask(state.folder(), request, |answer| {
+        serde_json::to_writer_pretty(&mut output, &answer)?;
+        writeln!(output)
     })?)
 }
 

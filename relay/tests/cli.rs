@@ -220,6 +220,8 @@ fn a_relay_that_runs_can_be_asked_and_one_that_does_not_is_said_so() {
     assert!(sentence.contains("no relay runs with the state folder"), "{sentence}");
     let relay = Relay::start(folder.path(), &["--listen", "127.0.0.1:0"]);
     assert!(said(&["status"]).starts_with("studio: 0 with the plugin"), "{}", said(&["status"]));
+    let json: serde_json::Value = serde_json::from_str(&said(&["status", "--json"])).unwrap();
+    assert_eq!(json["status"][0]["room"], "studio");
     assert_eq!(said(&["panic", "studio"]), "");
     let sentence = failure(&run_in(folder.path(), &["panic", "attic"]), 1);
     assert!(sentence.contains("there is no room \"attic\"; this relay has studio"), "{sentence}");

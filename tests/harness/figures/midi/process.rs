@@ -84,6 +84,8 @@ pub(super) fn process_figures(length: Length) -> Result<Vec<Figure>> {
     let here = players.iter().filter(|player| player.peer.is_here()).count();
     ensure!(here == players.len(), "{here} of {} participants came in", players.len());
     let delays = one_way(&mut players[..2], length)?;
+    // The others of that room still have to read what they were sent.
+    run(&mut players, Span::from_millis(500), |_, _, _| {});
     let seconds = match length {
         Length::Quick => 3,
         Length::Full => 20,
