@@ -69,6 +69,16 @@ enum Command {
         /// Only what this participant plays
         participant: Option<String>,
     },
+    /// Shift the MIDI clock of one participant, until the relay ends
+    ClockOffset {
+        /// The room's name
+        room: String,
+        /// Its name, as `status` shows it, or `sequencer` for the port there
+        participant: String,
+        /// Milliseconds later than the beat; below zero earlier
+        #[arg(allow_negative_numbers = true)]
+        milliseconds: f64,
+    },
     /// Let in an RTP-MIDI participant that asks
     Admit {
         /// The room's name
@@ -175,6 +185,9 @@ pub fn main() -> Result<(), CommandError> {
         Some(Command::Monitor { room }) => ask(line.flags, &Request::Relay(Wish::Monitor { room })),
         Some(Command::Panic { room, participant }) => {
             ask(line.flags, &Request::Relay(Wish::Panic { room, participant }))
+        }
+        Some(Command::ClockOffset { room, participant, milliseconds }) => {
+            ask(line.flags, &Request::Relay(Wish::ClockOffset { room, participant, milliseconds }))
         }
         Some(Command::Admit { room, participant }) => {
             ask(line.flags, &Request::Relay(Wish::Admit { room, participant }))

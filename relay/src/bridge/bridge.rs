@@ -35,6 +35,8 @@ pub struct BridgeSettings {
     pub invite: Vec<(SocketAddr, Name)>,
     /// How much later than the beat its clocks leave.
     pub clock_offset: ClockOffset,
+    /// The same for participants of these names, and for [`CLOCK_FROM_SEQUENCER`].
+    pub clock_offsets: BTreeMap<String, ClockOffset>,
     /// Whose clock leads the room.
     pub clock_from: Option<String>,
     /// Whether there are ports outside of RTP-MIDI: the sequencer's, or a multicast group.
@@ -96,6 +98,12 @@ pub struct Bridge {
     packet: Vec<u8>,
 }
 
+impl BridgeSettings {
+    fn offset_of(&self, name: &str) -> ClockOffset {
+        self.clock_offsets.get(name).copied().unwrap_or(self.clock_offset)
+    }
+}
+
 impl Bridge {
     /// A room's MIDI with nobody in it. `seed` is fresh entropy, or a constant in a simulation.
     #[must_use]
@@ -106,7 +114,7 @@ impl Bridge {
             Session::new(settings, &entropy.bytes32())
         });
         let mut bridge = Self {
-            port_clock: ClockOut::new(settings.clock_offset),
+            port_clock: ClockOut::new(settings.offset_of(CLOCK_FROM_SEQUENCER)),
             settings,
             grid,
             session,
@@ -130,6 +138,17 @@ impl Bridge {
     #[must_use]
     pub const fn has_ports(&self) -> bool {
         self.settings.has_ports
+    }
+
+    /// How much later than the beat the clock leaves of a participant, or of the sequencer's port: it glides there.
+    pub fn set_clock_offset(&mut self, name: &str, offset: ClockOffset) {
+        self.settings.clock_offsets.insert(name.to_owned(), offset);
+        for peer in self.peers.values_mut().filter(|peer| peer.name == name) {
+            peer.clock.set_offset(offset);
+        }
+        if name == CLOCK_FROM_SEQUENCER {
+            self.port_clock.set_offset(offset);
+        }
     }
 
     /// Invites a peer, now and whenever it is lost.
@@ -341,7 +360,8 @@ impl Bridge {
 
     fn new_peer(&mut self, id: ParticipantId, name: String, address: SocketAddr) -> Peer {
         let ssrc = self.session.as_ref().and_then(|session| session.ssrc(id)).unwrap_or_default();
-        Peer::new(name, address.to_string(), self.settings.clock_offset, ssrc, &mut self.entropy)
+        let offset = self.settings.offset_of(&name);
+        Peer::new(name, address.to_string(), offset, ssrc, &mut self.entropy)
     }
 
     fn returned(&mut self, now: LocalTime, id: ParticipantId, address: SocketAddr, how: Return) {

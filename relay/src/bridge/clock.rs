@@ -27,6 +27,11 @@ impl ClockOut {
         Self { endpoint, events: VecDeque::new() }
     }
 
+    /// Glides to another offset.
+    pub(super) fn set_offset(&mut self, offset: ClockOffset) {
+        self.endpoint.set_offset(offset);
+    }
+
     /// Works out what leaves within the next step.
     pub(super) fn advance(&mut self, line: Option<&Timeline>, now: GridPosition) {
         let events = &mut self.events;

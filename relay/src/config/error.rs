@@ -75,7 +75,7 @@ pub enum Problem {
     )]
     MidiPortTwice(String, String),
     /// Too early or too late.
-    #[error("clock_offset_ms is {0}; write a number from -250 to 250")]
+    #[error("a clock offset is {0} ms; write a number from -250 to 250")]
     ClockOffset(String),
     /// Neither address, network nor name.
     #[error("list entry {0:?} cannot be used; write an address, a network as in \"10.1.0.0/16\", or a name")]

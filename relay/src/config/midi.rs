@@ -14,10 +14,13 @@
 //! who = "approval"              # nobody, list, approval (list, and local networks after approval), anyone
 //! list = ["192.168.1.20", "10.1.0.0/16", "Keys"]
 //! invite = ["192.168.1.30:5004", "piano.example.org:5004"]
-//! clock_offset_ms = -2.5        # later than the beat, or earlier
+//! clock_offset_ms = -2.5        # later than the beat, or earlier: of everybody's clock
+//! clock_offsets_ms = { "Drum machine" = 4.0, "sequencer" = 0.0 } # of one participant's, or the sequencer port's, instead
 //! clock_from = "Drum machine"   # this participant's MIDI clock leads the room; "sequencer": that of its sequencer port
 //! multicast = true              # QmidiNet and ipMIDI on the local network
 //! ```
+
+use std::collections::BTreeMap;
 
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -50,6 +53,8 @@ pub struct MidiConfig {
     pub invite: Vec<Invited>,
     /// How much later than the beat its clock leaves.
     pub clock_offset: ClockOffset,
+    /// The same for participants of these names, and the sequencer's port.
+    pub clock_offsets: BTreeMap<String, ClockOffset>,
     /// Whose clock leads the room.
     pub clock_from: Option<String>,
     /// The multicast gateway, if it is on.
@@ -132,6 +137,9 @@ pub struct FileRoomMidi {
     pub invite: Vec<String>,
     /// Milliseconds.
     pub clock_offset_ms: Option<f64>,
+    /// Milliseconds by name.
+    #[serde(default)]
+    pub clock_offsets_ms: BTreeMap<String, f64>,
     /// A participant's name.
     pub clock_from: Option<String>,
     /// The gateway.
@@ -173,6 +181,7 @@ impl MidiConfig {
             list: Vec::new(),
             invite: Vec::new(),
             clock_offset: ClockOffset::default(),
+            clock_offsets: BTreeMap::new(),
             clock_from: None,
             multicast: None,
         }
@@ -189,10 +198,8 @@ impl MidiConfig {
             Some(port) => session_port(port).map_err(fail)?,
             None => self.port,
         };
-        let offset_ms = file.clock_offset_ms.unwrap_or(0.0);
-        if !(ClockOffset::MIN.millis()..=ClockOffset::MAX.millis()).contains(&offset_ms) {
-            return Err(fail(Problem::ClockOffset(offset_ms.to_string())));
-        }
+        let offsets = file.clock_offsets_ms.iter().map(|(name, ms)| Ok((name.clone(), offset(*ms)?)));
+        let clock_offsets = offsets.collect::<Result<_, Problem>>().map_err(fail)?;
         let parse = |texts: &[String]| texts.iter().map(|text| listed(text)).collect::<Result<Vec<_>, _>>();
         let invite = file.invite.iter().map(|text| invited(text)).collect::<Result<Vec<_>, _>>();
         Ok(Self {
@@ -201,7 +208,8 @@ impl MidiConfig {
             who: file.who.unwrap_or(self.who),
             list: parse(&file.list).map_err(fail)?,
             invite: invite.map_err(fail)?,
-            clock_offset: ClockOffset::from_millis(offset_ms),
+            clock_offset: offset(file.clock_offset_ms.unwrap_or(0.0)).map_err(fail)?,
+            clock_offsets,
             clock_from: file.clock_from.clone(),
             multicast: file.multicast.as_ref().map_or(Ok(None), multicast).map_err(fail)?,
         })
@@ -214,6 +222,15 @@ pub(super) fn session_port(port: u16) -> Result<Option<u16>, Problem> {
         0 => Ok(None),
         u16::MAX => Err(Problem::MidiPort(port)),
         port => Ok(Some(port)),
+    }
+}
+
+/// An offset within its range.
+pub(crate) fn offset(milliseconds: f64) -> Result<ClockOffset, Problem> {
+    if (ClockOffset::MIN.millis()..=ClockOffset::MAX.millis()).contains(&milliseconds) {
+        Ok(ClockOffset::from_millis(milliseconds))
+    } else {
+        Err(Problem::ClockOffset(milliseconds.to_string()))
     }
 }
 

@@ -144,11 +144,12 @@ fn a_rooms_midi_is_read_and_mistakes_in_it_are_named() {
     let room = |midi: &str| format!("[[room]]\nname = \"duo\"\n[room.midi]\n{midi}");
     let text = room(
         "who = \"list\"\nlist = [\"192.168.1.20\", \"10.1.0.0/16\", \"Keys\"]\ninvite = [\"[::1]:5004\", \"mac.local:5006\"]\n\
-         clock_offset_ms = -2.5\nclock_from = \"Drums\"\nmulticast = { interface = \"192.168.1.2\" }\n",
+         clock_offset_ms = -2.5\nclock_offsets_ms = { Drums = 4.0 }\nclock_from = \"Drums\"\nmulticast = { interface = \"192.168.1.2\" }\n",
     );
     let config = resolve(&text, Overrides::default()).expect("good");
     let midi = &config.rooms[0].midi;
     assert_eq!((midi.who, midi.list.len()), (midi::Who::List, 3));
+    assert!((midi.clock_offsets["Drums"].millis() - 4.0).abs() < 0.01);
     assert_eq!(midi.list[1], midi::Listed::Network([10, 1, 0, 0].into(), 16));
     assert_eq!(midi.invite[0], midi::Invited { host: "::1".into(), port: 5_004 });
     assert_eq!(midi.multicast.map(|gateway| (gateway.port, gateway.ttl)), Some((21_928, 1)));
@@ -156,6 +157,7 @@ fn a_rooms_midi_is_read_and_mistakes_in_it_are_named() {
         ("list = [\"10.0.0.0/33\"]", "list entry"),
         ("invite = [\"mac.local\"]", "HOST:PORT"),
         ("clock_offset_ms = 300.0", "-250 to 250"),
+        ("clock_offsets_ms = { Drums = -251.0 }", "-250 to 250"),
         ("multicast = { group = \"10.0.0.1\" }", "multicast group"),
         ("name = \"\"", "session name"),
         ("port = 65535", "65534"),

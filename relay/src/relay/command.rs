@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A request, as it comes over the control socket: one JSON object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     /// Tell of every room's MIDI participants.
@@ -29,6 +29,15 @@ pub enum Command {
         room: String,
         /// Its control port.
         address: SocketAddr,
+    },
+    /// Shift the clock of a participant, or of the sequencer's port, until the relay ends.
+    ClockOffset {
+        /// The room.
+        room: String,
+        /// Its name, or `sequencer`.
+        participant: String,
+        /// Later than the beat, or earlier below zero.
+        milliseconds: f64,
     },
     /// Let in a participant that asks.
     Admit {
@@ -61,7 +70,7 @@ pub enum Answer {
 }
 
 /// Why a command is not done.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 pub enum CommandRefused {
     /// No such room.
     #[error("there is no room {room:?}; this relay has {rooms}")]
@@ -70,6 +79,12 @@ pub enum CommandRefused {
         room: String,
         /// Those that there are.
         rooms: String,
+    },
+    /// Out of range.
+    #[error("an offset of {milliseconds} ms cannot be set; give -250 to 250")]
+    Offset {
+        /// As asked.
+        milliseconds: f64,
     },
     /// Nobody of that name or address.
     #[error(

@@ -11,6 +11,7 @@ use lockstep_shared::wire::{Slot, midi};
 use super::command::{Answer, Command, CommandRefused};
 use super::{Relay, RelayEvent};
 use crate::bridge::{Passed, Proposal, Source};
+use crate::config::midi::offset;
 use crate::room::{Room, Told};
 
 /// Something for a room's ports outside of RTP-MIDI.
@@ -98,6 +99,11 @@ impl Relay {
             }
             Command::Call { room, address } => {
                 self.room_named(&room)?.midi.invite(now, address, Name::default());
+                Answer::Done
+            }
+            Command::ClockOffset { room, participant, milliseconds } => {
+                let offset = offset(milliseconds).map_err(|_| CommandRefused::Offset { milliseconds })?;
+                self.room_named(&room)?.midi.set_clock_offset(&participant, offset);
                 Answer::Done
             }
             Command::Admit { room, participant } => {

@@ -142,6 +142,7 @@ pub fn bridge_settings(midi: &MidiConfig, has_session: bool, has_ports: bool) ->
         session: has_session.then(|| (Name::new(&midi.name), policy)),
         invite: numeric.collect(),
         clock_offset: midi.clock_offset,
+        clock_offsets: midi.clock_offsets.clone(),
         clock_from: midi.clock_from.clone(),
         has_ports,
     }

@@ -26,7 +26,7 @@ pub use client::ask;
 pub use server::serve;
 
 /// A request, as it comes over the socket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Request {
     /// Of the relay.
