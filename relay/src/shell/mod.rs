@@ -110,6 +110,9 @@ pub fn run(config: &Config, invites: &mut dyn io::Write) -> Result<(), ShellErro
         wake::pair().map_err(|reason| ShellError::System { what: "a socket pair", reason })?;
     let ports = open_ports(config, waker.clone())?;
     let settings = settings(config, &state, &midi, ports.is_some())?;
+    let (asker, commands) = control::commands(waker);
+    // Whoever reads an invite may ask at once; the media thread answers when it runs.
+    serve_control(&state, asker.clone(), config.rules.clone());
     info!(folder = %state.folder().display(), rooms = config.rooms.len(), "the relay is open");
     print_invites(config, &state, port, invites)?;
     let sessions = config.rooms.iter().enumerate().filter(|(number, _)| midi.has_session(*number));
@@ -117,9 +120,7 @@ pub fn run(config: &Config, invites: &mut dyn io::Write) -> Result<(), ShellErro
     let _announcements = Announcements::start(&host::short_name(), sessions);
 
     let interrupts = Interrupts { stop, wake };
-    let (asker, commands) = control::commands(waker);
     midi::call(&config.rooms, asker.clone());
-    serve_control(&state, asker.clone(), config.rules.clone());
     let (sender, reports) = sync_channel(REPORTS_MAX);
     let thread = std::thread::Builder::new()
         .name("media".to_owned())
