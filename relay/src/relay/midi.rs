@@ -64,12 +64,6 @@ impl Relay {
         self.drain_midi(now);
     }
 
-    /// A source of a room has gone.
-    pub fn drop_source(&mut self, now: LocalTime, room: usize, source: Source) {
-        self.guard(now, room, |room| room.midi.drop_source(now, source));
-        self.drain_midi(now);
-    }
-
     /// The next thing for ports outside of RTP-MIDI, and its room.
     pub fn poll_outward(&mut self) -> Option<(usize, Outward)> {
         self.outward.pop_front()

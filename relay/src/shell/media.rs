@@ -335,14 +335,9 @@ impl Media {
 
     /// What has come to the rooms' ports at the sequencer.
     fn serve_ports(&mut self) {
-        while let Some(inward) = self.ports.as_mut().and_then(Ports::poll) {
+        while let Some(Inward { room, from, at, message }) = self.ports.as_mut().and_then(Ports::poll) {
             let now = clock::now();
-            let heard = contain(|| match inward {
-                Inward::Received { room, from, at, message } => {
-                    self.relay.handle_message(now, room, from, at, message);
-                }
-                Inward::Dropped { room, from } => self.relay.drop_source(now, room, from),
-            });
+            let heard = contain(|| self.relay.handle_message(now, room, from, at, message));
             self.tally.panics += u64::from(heard.is_err());
             self.drain();
         }

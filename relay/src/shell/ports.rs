@@ -8,13 +8,14 @@
 //! A port is called as the room or the participant is, with nothing added unless two would be the same, and stays as
 //! long as the relay runs: whoever comes back finds its connections as they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::Receiver;
 
-use lockstep_shared::midi::message::Message;
+use lockstep_shared::midi::message::{Held, Message};
 use lockstep_shared::rtpmidi::session::ParticipantId;
 use lockstep_shared::time::LocalTime;
 
+use super::clock;
 use super::sequencer::{Event, PortId, Sequencer, Unavailable};
 use super::wake::Waker;
 use crate::bridge::patch::{Address, Patch, Rules};
@@ -29,6 +30,9 @@ pub struct Ports {
     rooms: Vec<Room>,
     owners: BTreeMap<PortId, Owner>,
     addresses: BTreeMap<Address, PortId>,
+    /// What each sender has left sounding at a port; nobody who holds nothing.
+    held: BTreeMap<(PortId, Address), Held>,
+    inward: VecDeque<Inward>,
     /// Calls for which the sequencer's thread had no room.
     busy: u64,
 }
@@ -47,27 +51,18 @@ struct Owner {
     name: String,
 }
 
-/// Something that came from a port.
+/// A message that came from a port, or ends what its sender has left sounding there: the sender has gone or is no longer
+/// connected, or messages were lost, so that what anybody holds is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Inward {
-    /// A message.
-    Received {
-        /// For which room.
-        room: usize,
-        /// From which port.
-        from: Source,
-        /// When it was read.
-        at: LocalTime,
-        /// What.
-        message: Message,
-    },
-    /// Nobody is connected to this port any more, or messages for it were lost: what was held is unknown.
-    Dropped {
-        /// Of which room.
-        room: usize,
-        /// Which port.
-        from: Source,
-    },
+pub struct Inward {
+    /// For which room.
+    pub room: usize,
+    /// From which port.
+    pub from: Source,
+    /// When it was read.
+    pub at: LocalTime,
+    /// What.
+    pub message: Message,
 }
 
 impl Ports {
@@ -84,6 +79,8 @@ impl Ports {
             rooms: Vec::new(),
             owners: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            held: BTreeMap::new(),
+            inward: VecDeque::new(),
             busy: 0,
         };
         for (number, room) in rooms.iter().enumerate() {
@@ -140,14 +137,12 @@ impl Ports {
 
     /// The next thing that came.
     pub fn poll(&mut self) -> Option<Inward> {
-        loop {
+        while self.inward.is_empty() {
             let event = self.events.try_recv().ok()?;
-            let inward = self.take(event);
+            self.take(event);
             self.obey();
-            if inward.is_some() {
-                return inward;
-            }
         }
+        self.inward.pop_front()
     }
 
     /// Calls that the sequencer's thread had no room for, and messages that it dropped.
@@ -157,24 +152,22 @@ impl Ports {
         self.busy + tally.dropped + tally.unread
     }
 
-    fn take(&mut self, event: Event) -> Option<Inward> {
+    fn take(&mut self, event: Event) {
         match event {
-            Event::Received { port, at, message, .. } => {
-                let (room, from) = self.source(port)?;
-                Some(Inward::Received { room, from, at, message })
+            Event::Received { port, from, at, message } => {
+                let held = self.held.entry((port, from)).or_default();
+                held.note(&message);
+                if held.is_empty() {
+                    self.held.remove(&(port, from));
+                }
+                self.give(port, at, message);
             }
-            // Whose messages were lost is not known. Every port's may be; the first room's is told for all.
-            Event::Overrun => {
-                let (room, from) = self.rooms.iter().find_map(|room| self.source(room.port?))?;
-                Some(Inward::Dropped { room, from })
-            }
+            Event::Overrun => self.release(|_, _| true),
             Event::Opened { port, address } => {
                 self.addresses.insert(address, port);
-                None
             }
             Event::Failed { port, .. } => {
                 self.owners.remove(&port);
-                None
             }
             Event::Appeared { address, mut port } => {
                 let owner = self.addresses.get(&address).and_then(|port| self.owners.get(port));
@@ -182,32 +175,39 @@ impl Ports {
                     port.room = self.rooms.get(owner.room).map(|room| room.name.clone());
                 }
                 self.patch.appeared(address, port);
-                None
             }
             Event::Vanished { address } => {
                 self.patch.vanished(address);
-                None
+                self.release(|_, sender| sender == address);
             }
             Event::Subscribed(connection) => {
-                self.patch.subscribed(connection);
-                None
+                if self.patch.ports().contains_key(&connection.from) {
+                    self.patch.subscribed(connection);
+                }
             }
             Event::Unsubscribed(connection) => {
                 self.patch.unsubscribed(connection);
-                // What it held through this port is over, unless others are connected to it too.
-                let is_last = !self.patch.connections().any(|other| other.to == connection.to);
-                let port = self.addresses.get(&connection.to).filter(|_| is_last)?;
-                let (room, from) = self.source(*port)?;
-                Some(Inward::Dropped { room, from })
+                if let Some(port) = self.addresses.get(&connection.to).copied() {
+                    self.release(|at, sender| at == port && sender == connection.from);
+                }
             }
-            Event::Made(connection) => {
-                self.patch.made(connection);
-                None
-            }
-            Event::Refused(connection) => {
-                self.patch.refused(connection);
-                None
-            }
+            Event::Made(connection) => self.patch.made(connection),
+            Event::Refused(connection) => self.patch.refused(connection),
+        }
+    }
+
+    /// Ends what senders hold at ports.
+    fn release(&mut self, is_meant: impl Fn(PortId, Address) -> bool) {
+        let now = clock::now();
+        let meant = self.held.extract_if(.., |(port, sender), _| is_meant(*port, *sender));
+        for ((port, _), mut held) in meant.collect::<Vec<_>>() {
+            held.release().into_iter().for_each(|ending| self.give(port, now, ending));
+        }
+    }
+
+    fn give(&mut self, port: PortId, at: LocalTime, message: Message) {
+        if let Some((room, from)) = self.source(port) {
+            self.inward.push_back(Inward { room, from, at, message });
         }
     }
 

@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use lockstep_shared::session::Invite;
 use lockstep_shared::time::convert::f64_from_u64;
 
+const LOOPBACK: &str = "127.0.0.1:0";
+
 /// A running relay; it ends with this value.
 #[derive(Debug)]
 pub struct RelayProcess {
@@ -20,7 +22,24 @@ pub struct RelayProcess {
 impl RelayProcess {
     /// Starts the relay that was built beside this program, on a free port of the loopback.
     pub fn start() -> Result<Self> {
-        Self::with(&["--midi-port", "0"])
+        Self::with(LOOPBACK, &["--midi-port", "0"])
+    }
+
+    /// Starts one on every address, configured by this text.
+    pub fn configured(text: &str) -> Result<Self> {
+        let file = std::env::temp_dir().join(format!("lockstep-relay-{}.toml", std::process::id()));
+        std::fs::write(&file, text)?;
+        let words = ["--public-host", "127.0.0.1", "--config", &file.to_string_lossy()];
+        let started = Self::with("0.0.0.0:0", &words);
+        let _ = std::fs::remove_file(&file);
+        started
+    }
+
+    /// Asks it what an admin asks, by `lockstep-relay` with these words: what that printed, or why it failed.
+    pub fn ask(&self, words: &[&str]) -> Result<Result<String, String>> {
+        let output = Command::new(program()?).arg("--state").arg(&self.folder).args(words).output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
     }
 
     /// Starts one with so many rooms, whose RTP-MIDI sessions anyone may join; the first one's control port is `port`.
@@ -31,19 +50,15 @@ impl RelayProcess {
         }
         let file = std::env::temp_dir().join(format!("lockstep-bench-{}.toml", std::process::id()));
         std::fs::write(&file, text)?;
-        let started = Self::with(&["--config", &file.to_string_lossy()]);
+        let started = Self::with(LOOPBACK, &["--config", &file.to_string_lossy()]);
         let _ = std::fs::remove_file(&file);
         started
     }
 
-    fn with(arguments: &[&str]) -> Result<Self> {
-        let program = std::env::current_exe()?.with_file_name("lockstep-relay");
-        if !program.exists() {
-            bail!("{} is not built: cargo build --release -p lockstep-relay", program.display());
-        }
+    fn with(listen: &str, arguments: &[&str]) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("lockstep-bench-{}", std::process::id()));
-        let mut child = Command::new(program)
-            .args(["--listen", "127.0.0.1:0", "--log", "warn", "--members-max", "100", "--state"])
+        let mut child = Command::new(program()?)
+            .args(["--listen", listen, "--log", "warn", "--members-max", "100", "--state"])
             .arg(&folder)
             .args(arguments)
             .stdout(Stdio::piped())
@@ -81,4 +96,13 @@ impl Drop for RelayProcess {
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The relay's program, beside this one.
+pub fn program() -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("lockstep-relay");
+    if !program.exists() {
+        bail!("{} is not built: cargo build --release -p lockstep-relay", program.display());
+    }
+    Ok(program)
 }

@@ -131,13 +131,16 @@ impl Graph {
         let gone: Vec<Connection> =
             self.connections.iter().filter(|there| there.touches(address)).copied().collect();
         gone.into_iter().for_each(|there| self.disconnect(there, events));
-        if self.ports.remove(&address).is_some() {
-            events.push(Event::Vanished { address });
-        }
+        self.ports.remove(&address);
+        // It may have sent without being shown or connected.
+        events.push(Event::Vanished { address });
     }
 
+    /// A program that shows no port of its own may still have connected it to one of ours, as `aplaymidi` does: that it
+    /// has gone must be told as well.
     fn connect(&mut self, connection: Connection, events: &mut Vec<Event>) {
-        let is_known = self.ports.contains_key(&connection.from) && self.ports.contains_key(&connection.to);
+        let is_known = self.ports.contains_key(&connection.to)
+            && (connection.to.client == self.client || self.ports.contains_key(&connection.from));
         if is_known && self.connections.insert(connection) {
             events.push(Event::Subscribed(connection));
         }
@@ -155,6 +158,10 @@ impl Graph {
             let subscribers = PortSubscribeIter::new(sequencer, addr(at), QuerySubsType::READ);
             connections
                 .extend(subscribers.filter_map(|there| connection(there.get_sender(), there.get_dest())));
+        }
+        for at in self.ports.keys().filter(|at| at.client == self.client) {
+            let senders = PortSubscribeIter::new(sequencer, addr(*at), QuerySubsType::WRITE);
+            connections.extend(senders.filter_map(|there| connection(there.get_sender(), there.get_dest())));
         }
         connections
     }

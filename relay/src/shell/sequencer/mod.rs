@@ -97,12 +97,13 @@ pub enum Event {
         /// What it is.
         port: Port,
     },
-    /// A port is gone. Its connections were told to be gone before.
+    /// A port is gone, even one that never appeared as it may not be connected. Its connections were told to be gone
+    /// before.
     Vanished {
         /// Where it was.
         address: Address,
     },
-    /// Two ports are connected, whoever did it.
+    /// Two ports are connected, whoever did it. Where ours receives, the other may be one that never appeared.
     Subscribed(Connection),
     /// Two ports are no longer connected.
     Unsubscribed(Connection),

@@ -1,17 +1,14 @@
 //! The real relay with participants on the loopback: what it adds, and what it costs.
 
-use std::net::UdpSocket;
-
 use anyhow::{Context as _, Result, ensure};
 use core::net::SocketAddr;
 use lockstep_shared::midi::message::Message;
-use lockstep_shared::rtpmidi::session::Port;
 use lockstep_shared::time::convert::{f64_from_i64, f64_from_u64, usize_trunc};
 use lockstep_shared::time::{LocalTime, Span};
 
 use super::super::{Figure, Holds, Length};
-use crate::midi::MidiPeer;
 use crate::shell::clock;
+use crate::shell::player::Player;
 use crate::shell::relay_process::RelayProcess;
 
 /// Rooms, and participants in each.
@@ -21,53 +18,6 @@ const EACH: u8 = 8;
 const PER_SECOND: i64 = 1_000;
 /// The control port of the first room.
 const FIRST_PORT: u16 = 25_004;
-
-/// A participant on real sockets.
-struct Player {
-    peer: MidiPeer,
-    sockets: [UdpSocket; 2],
-}
-
-impl Player {
-    fn new(name: &str, room: SocketAddr, seed: u8) -> Result<Self> {
-        let sockets = pair()?;
-        Ok(Self { peer: MidiPeer::new(clock::now(), name, room, seed), sockets })
-    }
-
-    fn turn(&mut self) {
-        let mut buffer = [0; 2_048];
-        for (socket, port) in self.sockets.iter().zip([Port::Control, Port::Data]) {
-            while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                self.peer.handle_datagram(clock::now(), port, from, &buffer[..length]);
-            }
-        }
-        let now = clock::now();
-        if self.peer.poll_timeout() <= now {
-            self.peer.handle_timeout(now);
-        }
-        let mut out = Vec::new();
-        while let Some((port, to)) = self.peer.poll_transmit(clock::now(), &mut out) {
-            // A loopback that is full loses what a network may lose.
-            let _ = self.sockets[usize::from(port == Port::Data)].send_to(&out, to);
-        }
-    }
-}
-
-/// Two neighbouring ports, as the protocol has them.
-fn pair() -> Result<[UdpSocket; 2]> {
-    for _ in 0..200 {
-        let control = UdpSocket::bind("127.0.0.1:0")?;
-        let port = control.local_addr()?.port();
-        if port % 2 == 0
-            && let Ok(data) = UdpSocket::bind(("127.0.0.1", port + 1))
-        {
-            control.set_nonblocking(true)?;
-            data.set_nonblocking(true)?;
-            return Ok([control, data]);
-        }
-    }
-    anyhow::bail!("no two neighbouring ports are free")
-}
 
 /// From one participant to the other through the relay, and the relay's processor time with 64 of them.
 pub(super) fn process_figures(length: Length) -> Result<Vec<Figure>> {

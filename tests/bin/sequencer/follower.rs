@@ -1,17 +1,19 @@
-//! `lockstep-sequencer`: a room in which one member leads and one follows, on this machine, and what `aseqdump` hears of the
-//! follower's MIDI clock through ALSA's sequencer.
+//! A room in which one member leads and one follows, on this machine, and what `aseqdump` hears of the follower's MIDI
+//! clock.
 //!
-//! It checks what is heard and in which order, not when: see `cargo xtask bench clock-output` for that. Exits with 3 where
-//! there is no sequencer to try it with. Needs `aconnect` and `aseqdump` (alsa-utils), and `lockstep-relay` beside itself.
+//! It checks what is heard and in which order, not when: see `cargo xtask bench clock-output` for that.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use lockstep_shared::time::Span;
 use lockstep_tests::shell::clock;
 use lockstep_tests::shell::conductor::{Conductor, follow};
 use lockstep_tests::shell::relay_process::RelayProcess;
+
+use crate::programs::ports;
+use crate::{print, wait};
 
 const PORT: &str = "Lockstep Clock";
 /// From the follower's beginning to its port.
@@ -20,23 +22,8 @@ const PORT_WITHIN: Span = Span::from_millis(10_000);
 const LISTEN: Span = Span::from_millis(10_000);
 /// Fewer ticks from the beginning on are not a clock that ran all the time: it begins within four seconds.
 const TICKS_MIN: usize = 280;
-const NO_SEQUENCER: u8 = 3;
 
-fn main() -> ExitCode {
-    if !std::path::Path::new("/dev/snd/seq").exists() {
-        print("not tried: this machine has no ALSA sequencer (/dev/snd/seq)");
-        return ExitCode::from(NO_SEQUENCER);
-    }
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            print(&format!("lockstep-sequencer: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let relay = RelayProcess::start()?;
     ensure!(!ports()?.contains(PORT), "{PORT:?} is there before anybody follows");
     // The follower is there first: it hears the beginning.
@@ -96,19 +83,4 @@ fn event(line: &str) -> Option<&'static str> {
     ["Clock", "Start", "Continue", "Stop", "Song position pointer"]
         .into_iter()
         .find(|event| line.split_once("  ").is_some_and(|(_, said)| said.trim_start().starts_with(event)))
-}
-
-/// What `aconnect -l` lists.
-fn ports() -> Result<String> {
-    let listed = Command::new("aconnect").arg("-l").output().context("aconnect does not start")?;
-    Ok(String::from_utf8_lossy(&listed.stdout).into_owned())
-}
-
-fn wait(span: Span) {
-    clock::sleep_until(clock::now() + span);
-}
-
-#[expect(clippy::print_stdout, reason = "what was heard is what this program is for")]
-fn print(line: &str) {
-    println!("{line}");
 }
