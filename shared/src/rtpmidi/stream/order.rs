@@ -135,6 +135,11 @@ impl Order {
         self.waiting.values().map(|waiting| waiting.until).min()
     }
 
+    /// How many packets wait, and their bytes.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.waiting.len(), self.waiting_bytes)
+    }
+
     fn suspect(&mut self, sequence: u16, needed: u32, otherwise: Admission) -> Admission {
         let count = match self.suspect {
             Some(suspect) if suspect.next == sequence => suspect.count + 1,

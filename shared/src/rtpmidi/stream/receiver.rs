@@ -70,6 +70,21 @@ struct Gap {
     attempts: u32,
 }
 
+/// What a receiver keeps at a moment: bounded, as its page says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Packets that wait for those before them: 64 at most.
+    pub packets: usize,
+    /// Their bytes: 65,536 at most.
+    pub packet_bytes: usize,
+    /// Content of the exclusive message that is being put together: 65,536 bytes at most.
+    pub open_bytes: usize,
+    /// Messages that wait for their time: 32,768 at most.
+    pub messages: usize,
+    /// Content of the exclusive ones among them: 524,288 bytes at most.
+    pub exclusive_bytes: usize,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JournalSeen {
     Never,
@@ -210,6 +225,14 @@ impl Receiver {
     #[must_use]
     pub const fn counters(&self) -> &ReceiverCounters {
         &self.counters
+    }
+
+    /// What it keeps at the moment.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        let (packets, packet_bytes) = self.order.waiting();
+        let (messages, exclusive_bytes) = self.playout.waiting();
+        Backlog { packets, packet_bytes, open_bytes: self.assembly.open_bytes(), messages, exclusive_bytes }
     }
 
     /// How unevenly packets come.
