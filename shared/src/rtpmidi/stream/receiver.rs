@@ -201,7 +201,9 @@ impl Receiver {
     /// The number that the sender is to be told as the highest that came, when it is time to tell it: each second while
     /// packets come, and soon after a loss. What is missing and not made good yet holds it back.
     pub fn feedback(&mut self, now: LocalTime) -> Option<u16> {
-        let covered = self.covered.filter(|_| self.feedback.take(now))?;
+        // Also when there is nothing to tell: a timer that stays due would be asked for ever.
+        let due = self.feedback.take(now);
+        let covered = self.covered.filter(|_| due)?;
         let [low, high, ..] = covered.to_le_bytes();
         Some(u16::from_le_bytes([low, high]))
     }

@@ -316,6 +316,16 @@ fn endless_and_endlessly_begun_exclusive_messages_keep_no_memory() {
 }
 
 #[test]
+fn a_feedback_that_has_nothing_to_tell_is_over_too() {
+    let mut receiver = adaptive();
+    // A journal of two octets has no header, and before the first packet anything may have been lost.
+    take(&mut receiver, millis(0), &packet(1, millis(0), &[strike(60)], &[0x20, 0]));
+    assert_eq!(receiver.poll_timeout(), Some(millis(1_000)));
+    assert_eq!(receiver.feedback(millis(1_000)), None);
+    assert_eq!(receiver.poll_timeout(), None);
+}
+
+#[test]
 fn any_packets_are_taken_without_a_panic() {
     let mut seed = 1_u32;
     let mut random = || {
