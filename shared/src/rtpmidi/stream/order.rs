@@ -135,6 +135,12 @@ impl Order {
         self.waiting.values().map(|waiting| waiting.until).min()
     }
 
+    /// Forgets the packets that wait: should more come, these will be missing.
+    pub(super) fn forget_waiting(&mut self) {
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
     /// How many packets wait, and their bytes.
     pub(super) fn waiting(&self) -> (usize, usize) {
         (self.waiting.len(), self.waiting_bytes)

@@ -212,6 +212,7 @@ impl Receiver {
     /// never for one that pauses. A peer that returns goes on where it was.
     pub fn release(&mut self, now: LocalTime) {
         self.playout.clear();
+        self.order.forget_waiting();
         self.assembly.cut();
         self.lanes = Lanes::default();
         self.counters.silenced += u64::from(self.held.notes());
