@@ -24,6 +24,8 @@ const SSRC: u32 = 0xE448_A90A;
 const LONG: Span = Span::from_millis(10_000);
 /// Bytes of a list that fills a datagram.
 const FLOOD_BYTES: usize = 1_400;
+/// Packets of floods in one run: enough to fill everything that is bounded.
+const FLOOD_PACKETS_MAX: u16 = 80;
 
 /// An honest sender plays over a link that loses, doubles, delays and swaps, while somebody else sends packets of any
 /// content in its name. What is played is in order on each channel, nothing waits beyond the documented bounds, timers
@@ -54,6 +56,7 @@ struct Stage {
     /// The number of the latest packet that somebody else sent.
     number: u16,
     lied: bool,
+    flood_left: u16,
     handed: u64,
     played: u64,
     held: Held,
@@ -77,6 +80,7 @@ impl Stage {
             clock: None,
             number: 65_530,
             lied: false,
+            flood_left: FLOOD_PACKETS_MAX,
             handed: 0,
             played: 0,
             held: Held::default(),
@@ -179,7 +183,9 @@ impl Stage {
             list.push_segment(0, segment, 2 * FLOOD_BYTES).expect("room");
         }
         self.lied = true;
-        for number in 0..u16::from(input.u8()) {
+        let count = u16::from(input.u8()).min(self.flood_left);
+        self.flood_left -= count;
+        for number in 0..count {
             let mut packet = Vec::new();
             let sequence = header.sequence.wrapping_add(number);
             encode_header(Header { sequence, ..header }, &mut packet);
