@@ -58,6 +58,46 @@ fn relay() {
 }
 
 #[test]
+fn midi_control() {
+    replay("midi_control", CHANGES);
+}
+
+#[test]
+fn midi_session() {
+    replay("midi_session", CHANGES_OF_MACHINES);
+}
+
+#[test]
+fn midi_packet() {
+    replay("midi_packet", CHANGES);
+}
+
+#[test]
+fn midi_receiver() {
+    replay("midi_receiver", CHANGES_OF_MACHINES);
+}
+
+#[test]
+fn midi_journal() {
+    replay("midi_journal", CHANGES);
+}
+
+#[test]
+fn midi_history() {
+    replay("midi_history", CHANGES);
+}
+
+#[test]
+fn midi_stream() {
+    replay("midi_stream", CHANGES);
+}
+
+#[test]
+fn midi_rules() {
+    replay("midi_rules", CHANGES_OF_MACHINES);
+}
+
+#[test]
 fn every_target_has_a_corpus_and_every_corpus_a_target() {
     let mut names: Vec<_> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
     names.sort();

@@ -5,15 +5,19 @@
 //!
 //! Reading order: [`decoders`] are the pure ones, from bytes to a value; [`window`] is a structure against a model of
 //! it; [`session`] and [`relay`] are whole machines on virtual time, for which the input is a list of things that
-//! happen ([`input`]).
+//! happen ([`input`]); [`midi`] is both for what speaks MIDI.
 
 mod decoders;
 mod input;
+mod midi;
 mod relay;
 mod session;
 mod window;
 
 pub use decoders::{config, documents, elements, handshake, invite};
+pub use midi::{
+    midi_control, midi_history, midi_journal, midi_packet, midi_receiver, midi_rules, midi_session, midi_stream,
+};
 pub use relay::relay;
 pub use session::{client, server};
 pub use window::window;
@@ -28,7 +32,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "elements", body: elements },
     Target { name: "handshake", body: handshake },
     Target { name: "documents", body: documents },
@@ -38,4 +42,12 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "window", body: window },
     Target { name: "config", body: config },
     Target { name: "relay", body: relay },
+    Target { name: "midi_control", body: midi_control },
+    Target { name: "midi_session", body: midi_session },
+    Target { name: "midi_packet", body: midi_packet },
+    Target { name: "midi_receiver", body: midi_receiver },
+    Target { name: "midi_journal", body: midi_journal },
+    Target { name: "midi_history", body: midi_history },
+    Target { name: "midi_stream", body: midi_stream },
+    Target { name: "midi_rules", body: midi_rules },
 ];

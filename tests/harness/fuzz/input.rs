@@ -42,6 +42,11 @@ impl<'a> Input<'a> {
         self.take(length)
     }
 
+    /// All that is left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        self.take(usize::MAX)
+    }
+
     /// A length of two bytes, cut to `length_max`, and as many bytes as there are of it.
     pub(super) fn long_bytes(&mut self, length_max: usize) -> &'a [u8] {
         let length = usize::from(self.u16()).min(length_max);

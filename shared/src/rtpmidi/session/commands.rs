@@ -45,6 +45,19 @@ pub struct Participant {
     pub heard: LocalTime,
 }
 
+/// What a session keeps at a moment: bounded, whoever sends what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Places, with those of participants who are gone: [`PLACES_MAX`](super::PLACES_MAX) at most.
+    pub places: usize,
+    /// Invitations between their two ports or before somebody's answer: 288 at most.
+    pub pending: usize,
+    /// Approvals: 64 at most.
+    pub approved: usize,
+    /// Datagrams that wait to be sent.
+    pub transmits: usize,
+}
+
 impl Session {
     /// Invites whoever is at the control port `control`, and whenever it is lost invites it again, until it is
     /// forgotten. `data` is its data port where that is not the next one. It is called `name` here; if that is empty, as
@@ -208,6 +221,17 @@ impl Session {
     /// Everybody who is here.
     pub fn participants(&self) -> impl Iterator<Item = Participant> {
         self.places.iter().filter_map(|(&id, place)| place.participant(id))
+    }
+
+    /// What it keeps at the moment.
+    #[must_use]
+    pub fn remembered(&self) -> Remembered {
+        Remembered {
+            places: self.places.len(),
+            pending: self.pending.len(),
+            approved: self.approved.len(),
+            transmits: self.transmits.len(),
+        }
     }
 
     /// Datagrams by what became of them.

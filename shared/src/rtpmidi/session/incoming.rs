@@ -151,13 +151,12 @@ impl Session {
             self.say_refuse(Port::Control, from, greeting.token);
             return Err(Refused::NotAllowed);
         }
-        // A place has one invitation: the latest.
-        self.pending.retain(|pending| Some(pending.id) != place);
         if !self.has_seat_for(place) {
             self.say_refuse(Port::Control, from, greeting.token);
             return Err(Refused::Full);
         }
-        self.make_room(from, answer)?;
+        self.make_room(from, answer, place)?;
+        self.replace_pending(place, answer);
         self.avoid(greeting.ssrc);
         let id = place.unwrap_or_else(|| self.draw_id());
         let stage = if answer == Answer::Ask {
@@ -228,21 +227,34 @@ impl Session {
             || self.occupied() < self.participants_max
     }
 
-    /// Makes room for one more pending invitation by whoever is at `from`.
-    fn make_room(&mut self, from: SocketAddr, answer: Answer) -> Result<(), Refused> {
-        let of_host = self.pending.iter().filter(|pending| pending.control.ip() == from.ip()).count();
-        if of_host >= PENDING_EACH_MAX {
+    /// A place has one invitation: the latest, which gets `answer`. Whoever was asked about an earlier one is told.
+    fn replace_pending(&mut self, place: Option<ParticipantId>, answer: Answer) {
+        let Self { pending, events, .. } = self;
+        pending.retain(|pending| {
+            let is_replaced = Some(pending.id) == place;
+            if is_replaced && pending.stage == Stage::Asked && answer != Answer::Ask {
+                events.push_back(Event::Left { id: pending.id, reason: LeaveReason::GaveUp });
+            }
+            !is_replaced
+        });
+    }
+
+    /// Makes room for one more pending invitation by whoever is at `from`, which replaces that of `place`.
+    fn make_room(
+        &mut self,
+        from: SocketAddr,
+        answer: Answer,
+        place: Option<ParticipantId>,
+    ) -> Result<(), Refused> {
+        let others = || self.pending.iter().filter(|pending| Some(pending.id) != place);
+        if others().filter(|pending| pending.control.ip() == from.ip()).count() >= PENDING_EACH_MAX {
             return Err(Refused::Flood);
         }
-        let half_open = self.pending.iter().filter(|pending| pending.stage == Stage::HalfOpen);
         if answer == Answer::Ask {
-            return if self.pending.len() - half_open.count() < ASKED_MAX {
-                Ok(())
-            } else {
-                Err(Refused::Flood)
-            };
+            let asked = others().filter(|pending| pending.stage != Stage::HalfOpen).count();
+            return if asked < ASKED_MAX { Ok(()) } else { Err(Refused::Flood) };
         }
-        if half_open.count() >= HALF_OPEN_MAX {
+        if others().filter(|pending| pending.stage == Stage::HalfOpen).count() >= HALF_OPEN_MAX {
             let places = self.pending.iter().enumerate();
             let oldest = places
                 .filter(|(_, pending)| pending.stage == Stage::HalfOpen)

@@ -49,7 +49,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use core::net::{IpAddr, SocketAddr};
 
-pub use commands::{NotHere, Participant, TooMany};
+pub use commands::{NotHere, Participant, Remembered, TooMany};
 pub use estimate::Trips;
 pub use event::{Counters, Event, LeaveReason, Refused, Return};
 pub use link::{Health, Role};

@@ -60,6 +60,11 @@ impl Assembly {
         self.open.as_ref().map(|open| open.until)
     }
 
+    /// Content that was put together so far.
+    pub(super) fn open_bytes(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.content.len())
+    }
+
     fn join(&mut self, now: LocalTime, mut open: Open, segment: Segment<'_>) -> Joined {
         if open.content.len() + segment.content.len() > Exclusive::MAX {
             return Joined::Oversized;

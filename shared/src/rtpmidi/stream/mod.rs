@@ -34,5 +34,5 @@ mod sender_tests;
 pub use counters::{Jitter, ReceiverCounters};
 pub use placement::Delay;
 pub use playout::{Origin, Played};
-pub use receiver::{Receiver, ReceiverSettings};
+pub use receiver::{Backlog, Receiver, ReceiverSettings};
 pub use sender::{Interleaving, Refused, Sender, SenderCounters, SenderSettings};

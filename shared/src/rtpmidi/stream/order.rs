@@ -135,6 +135,17 @@ impl Order {
         self.waiting.values().map(|waiting| waiting.until).min()
     }
 
+    /// Forgets the packets that wait: should more come, these will be missing.
+    pub(super) fn forget_waiting(&mut self) {
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
+    /// How many packets wait, and their bytes.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.waiting.len(), self.waiting_bytes)
+    }
+
     fn suspect(&mut self, sequence: u16, needed: u32, otherwise: Admission) -> Admission {
         let count = match self.suspect {
             Some(suspect) if suspect.next == sequence => suspect.count + 1,

@@ -74,6 +74,11 @@ impl Playout {
         if crowded { at.map(|at| at.min(LocalTime::ZERO)) } else { at }
     }
 
+    /// How many messages wait, and the bytes of the exclusive ones.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.waiting.len(), self.exclusive_bytes)
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();

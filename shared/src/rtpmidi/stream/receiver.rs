@@ -70,6 +70,21 @@ struct Gap {
     attempts: u32,
 }
 
+/// What a receiver keeps at a moment: bounded, as its page says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Packets that wait for those before them: 64 at most.
+    pub packets: usize,
+    /// Their bytes: 65,536 at most.
+    pub packet_bytes: usize,
+    /// Content of the exclusive message that is being put together: 65,536 bytes at most.
+    pub open_bytes: usize,
+    /// Messages that wait for their time: 32,768 at most.
+    pub messages: usize,
+    /// Content of the exclusive ones among them: 524,288 bytes at most.
+    pub exclusive_bytes: usize,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JournalSeen {
     Never,
@@ -186,7 +201,9 @@ impl Receiver {
     /// The number that the sender is to be told as the highest that came, when it is time to tell it: each second while
     /// packets come, and soon after a loss. What is missing and not made good yet holds it back.
     pub fn feedback(&mut self, now: LocalTime) -> Option<u16> {
-        let covered = self.covered.filter(|_| self.feedback.take(now))?;
+        // Also when there is nothing to tell: a timer that stays due would be asked for ever.
+        let due = self.feedback.take(now);
+        let covered = self.covered.filter(|_| due)?;
         let [low, high, ..] = covered.to_le_bytes();
         Some(u16::from_le_bytes([low, high]))
     }
@@ -195,6 +212,7 @@ impl Receiver {
     /// never for one that pauses. A peer that returns goes on where it was.
     pub fn release(&mut self, now: LocalTime) {
         self.playout.clear();
+        self.order.forget_waiting();
         self.assembly.cut();
         self.lanes = Lanes::default();
         self.counters.silenced += u64::from(self.held.notes());
@@ -210,6 +228,14 @@ impl Receiver {
     #[must_use]
     pub const fn counters(&self) -> &ReceiverCounters {
         &self.counters
+    }
+
+    /// What it keeps at the moment.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        let (packets, packet_bytes) = self.order.waiting();
+        let (messages, exclusive_bytes) = self.playout.waiting();
+        Backlog { packets, packet_bytes, open_bytes: self.assembly.open_bytes(), messages, exclusive_bytes }
     }
 
     /// How unevenly packets come.

@@ -316,6 +316,29 @@ fn endless_and_endlessly_begun_exclusive_messages_keep_no_memory() {
 }
 
 #[test]
+fn a_feedback_that_has_nothing_to_tell_is_over_too() {
+    let mut receiver = adaptive();
+    // A journal of two octets has no header, and before the first packet anything may have been lost.
+    take(&mut receiver, millis(0), &packet(1, millis(0), &[strike(60)], &[0x20, 0]));
+    assert_eq!(receiver.poll_timeout(), Some(millis(1_000)));
+    assert_eq!(receiver.feedback(millis(1_000)), None);
+    assert_eq!(receiver.poll_timeout(), None);
+}
+
+#[test]
+fn a_packet_that_waits_for_another_does_not_play_after_a_release() {
+    let mut receiver = adaptive();
+    take(&mut receiver, millis(0), &packet(1, millis(0), &[strike(60)], &[]));
+    // 2 is on its way when the peer says goodbye.
+    assert_eq!(take(&mut receiver, millis(1), &packet(3, millis(1), &[strike(61)], &[])), []);
+    receiver.release(millis(2));
+    assert_eq!(messages(played(&mut receiver, millis(100))), [release(60)]);
+    // It returns, and what was forgotten counts as lost.
+    let heard = take(&mut receiver, millis(200), &packet(4, millis(200), &[strike(62)], &RELEASED_67));
+    assert_eq!((messages(heard), receiver.counters().lost), (vec![strike(62)], 2));
+}
+
+#[test]
 fn any_packets_are_taken_without_a_panic() {
     let mut seed = 1_u32;
     let mut random = || {

@@ -3,7 +3,9 @@
 use super::script::{PEER, Script, TOKEN, address, control, data, greeting};
 use crate::rtpmidi::control::{Control, Ssrc, Token};
 use crate::rtpmidi::name::Name;
-use crate::rtpmidi::session::{Entry, Event, LeaveReason, NotHere, Policy, Port, Refused, Return};
+use crate::rtpmidi::session::{
+    Entry, Event, LeaveReason, NotHere, Policy, Port, Refused, Return, Session, Settings,
+};
 use crate::time::Span;
 
 fn is_accept(answer: &(Port, core::net::SocketAddr, Control)) -> bool {
@@ -44,6 +46,39 @@ fn a_repeated_invitation_gets_the_same_answer_and_makes_no_second_participant() 
     assert_eq!(invite(&mut script, Port::Control, control()), first);
     assert_eq!(script.events().len(), 1);
     assert_eq!(script.session.participants().count(), 1);
+}
+
+/// Two participants join; the first leaves, and comes back where approval is needed.
+fn asks_again(script: &mut Script) -> Event {
+    script.join(control(), data(), PEER, "Keys");
+    script.say(Port::Control, control(), &Control::Goodbye { token: TOKEN, ssrc: PEER }).unwrap();
+    script.session.set_policy(Policy::approval(Vec::new()));
+    script.events();
+    script.invite(Port::Control, control(), Token(2), PEER, "Keys").unwrap();
+    script.events().remove(0)
+}
+
+#[test]
+fn who_is_asked_about_can_be_let_in_though_it_invites_from_elsewhere_when_the_room_is_full() {
+    let mut script = Script::new(Policy::anyone());
+    let settings = Settings { name: Name::default(), policy: Policy::anyone(), participants_max: 1 };
+    script.session = Session::new(settings, &[1; 32]);
+    let Event::Asked { id, .. } = asks_again(&mut script) else { panic!("nobody is asked") };
+    script.session.invite(script.now, address("10.0.0.1:5004"), None, Name::default()).unwrap();
+    let elsewhere = address("192.168.1.30:5004");
+    assert_eq!(script.invite(Port::Control, elsewhere, Token(3), PEER, "Keys"), Err(Refused::Full));
+    assert_eq!(script.events(), []);
+    assert_eq!(script.session.accept(script.now, id), Ok(()));
+}
+
+#[test]
+fn whoever_was_asked_about_somebody_hears_that_it_needs_no_answer_any_more() {
+    let mut script = Script::new(Policy::anyone());
+    let Event::Asked { id, .. } = asks_again(&mut script) else { panic!("nobody is asked") };
+    script.session.set_policy(Policy::anyone());
+    script.invite(Port::Control, address("192.168.1.30:5004"), Token(3), PEER, "Keys").unwrap();
+    assert_eq!(script.events(), [Event::Left { id, reason: LeaveReason::GaveUp }]);
+    assert_eq!(script.session.accept(script.now, id), Err(NotHere));
 }
 
 #[test]
