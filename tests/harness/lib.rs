@@ -6,7 +6,7 @@
 //! [`world`] puts relay, members and paths together; [`oracle`] recognises in what is heard what was sent,
 //! [`alignment`] where it is heard; [`plan`] draws a whole run from a seed, [`run`] carries it out, [`checks`] say
 //! what must hold in any; [`figures`] compare
-//! what is reached with its goals; [`shell`] is where benches meet the real clock, sockets and the relay's process.
+//! what is reached with its goals; [`peers`] are programs of others that we play with; [`shell`] is where benches meet the real clock, sockets and the relay's process.
 
 pub mod alignment;
 pub mod callbacks;
@@ -18,6 +18,7 @@ pub mod fuzz;
 pub mod midi;
 pub mod net;
 pub mod oracle;
+pub mod peers;
 pub mod plan;
 pub mod run;
 pub mod shell;

@@ -2,7 +2,7 @@
 //! already, or this program would not run; the rest is installed here from Debian's packages, where that is
 //! possible without asking, and otherwise named so that one line does it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -25,6 +25,12 @@ pub(crate) enum Need {
     /// The virtual machine with an ALSA sequencer: what unpacks a kernel. What it is made of is fetched and unpacked
     /// ([`MACHINE_EMULATOR`], [`MACHINE_PROGRAMS`]), not installed.
     Machine,
+    /// Wireshark's dissectors, which read our RTP-MIDI.
+    Tshark,
+    /// pymidi, an RTP-MIDI participant.
+    Pymidi,
+    /// `QmidiNet`, which speaks MIDI by multicast, and the JACK server that it needs.
+    QmidiNet,
 }
 
 /// The emulator of the virtual machine and its firmware.
@@ -44,14 +50,20 @@ impl Need {
             // DawDreamer links the library of OpenGL, though it draws nothing.
             Self::PythonHosts => &["python3", "python3-venv", "libgl1"],
             Self::Machine => &["xz-utils"],
+            Self::Tshark => &["tshark"],
+            Self::Pymidi => &["python3", "python3-venv"],
+            Self::QmidiNet => &["qmidinet", "jackd2"],
         }
     }
 
-    /// Packages of Python's index, pinned, for [`python`].
-    const fn python_packages(self) -> &'static [&'static str] {
+    /// Packages of Python's index, pinned, and the virtual environment that they are for: [`python`] names it.
+    const fn python_packages(self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Self::PythonHosts => &["pedalboard==0.9.26", "dawdreamer==0.9.0", "numpy"],
-            Self::Build | Self::Music | Self::Ardour | Self::Machine => &[],
+            Self::PythonHosts => ("venv", &["pedalboard==0.9.26", "dawdreamer==0.9.0", "numpy"]),
+            Self::Pymidi => ("venv-pymidi", &["pymidi==0.5.0"]),
+            Self::Build | Self::Music | Self::Ardour | Self::Machine | Self::Tshark | Self::QmidiNet => {
+                ("", &[])
+            }
         }
     }
 
@@ -63,6 +75,9 @@ impl Need {
             Self::Ardour => "Ardour 7 with its ardour7-lua",
             Self::PythonHosts => "Python 3.11 with venv",
             Self::Machine => "xz",
+            Self::Tshark => "tshark, of Wireshark",
+            Self::Pymidi => "Python 3.11 with venv",
+            Self::QmidiNet => "QmidiNet, and JACK 2 with its example programs",
         }
     }
 
@@ -73,8 +88,10 @@ impl Need {
             Self::Build => true,
             Self::Music => is_on_path("fluidsynth") && soundfont().is_file(),
             Self::Ardour => is_on_path("ardour7-lua"),
-            Self::PythonHosts => is_on_path("python3"),
+            Self::PythonHosts | Self::Pymidi => is_on_path("python3"),
             Self::Machine => is_on_path("xz"),
+            Self::Tshark => is_on_path("tshark"),
+            Self::QmidiNet => is_on_path("qmidinet") && is_on_path("jackd"),
         }
     }
 }
@@ -85,9 +102,10 @@ pub(crate) fn soundfont() -> PathBuf {
         .map_or_else(|| PathBuf::from("/usr/share/sounds/sf2/FluidR3_GM.sf2"), PathBuf::from)
 }
 
-/// The Python that has [`Need::PythonHosts`].
-pub(crate) fn python() -> PathBuf {
-    target().join("venv/bin/python3")
+/// The Python that has what `need` asks of Python's index.
+pub(crate) fn python(need: Need) -> PathBuf {
+    let (environment, _) = need.python_packages();
+    target().join(environment).join("bin/python3")
 }
 
 /// Returns when all `needs` are met, and installs what is missing if that is possible without asking: as root,
@@ -104,11 +122,10 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     } else if let Some(need) = needs.iter().find(|need| !need.is_met_elsewhere()) {
         bail!("this system has no apt-get; please install {}", need.elsewhere());
     }
-    let python_packages: Vec<&str> = needs.iter().flat_map(|need| need.python_packages()).copied().collect();
-    if !python_packages.is_empty() {
-        ensure_python(&python_packages)?;
-    }
-    Ok(())
+    needs.iter().try_for_each(|need| match need.python_packages() {
+        (_, []) => Ok(()),
+        (environment, packages) => ensure_python(&target().join(environment), packages),
+    })
 }
 
 fn missing_packages<'a>(wanted: &[&'a str]) -> Vec<&'a str> {
@@ -177,22 +194,23 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn ensure_python(packages: &[&str]) -> Result<()> {
-    let environment = target().join("venv");
+fn ensure_python(environment: &Path, packages: &[&str]) -> Result<()> {
     let marker = environment.join("installed.txt");
     let wanted = packages.join("\n");
     if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    println!("installing {} into {}", packages.join(" "), shown(&environment));
-    stream(command("python3").args(["-m", "venv"]).arg(&environment))?;
-    stream(command(python()).args(["-m", "pip", "install", "--quiet"]).args(packages))?;
+    println!("installing {} into {}", packages.join(" "), shown(environment));
+    stream(command("python3").args(["-m", "venv"]).arg(environment))?;
+    stream(
+        command(environment.join("bin/python3")).args(["-m", "pip", "install", "--quiet"]).args(packages),
+    )?;
     std::fs::write(marker, wanted)?;
     Ok(())
 }
 
 /// `path` from the root of the repository, as one would type it there.
-pub(crate) fn shown(path: &std::path::Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 

@@ -7,4 +7,4 @@ mod peer;
 mod world;
 
 pub use peer::{Heard, MidiPeer};
-pub use world::{MidiWorld, Seat};
+pub use world::{Datagram, MidiWorld, Seat};

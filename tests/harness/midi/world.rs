@@ -33,7 +33,9 @@ pub struct MidiWorld {
     pub passed: Vec<Passed>,
     /// The room's grid.
     pub grid: Grid,
-    flying: BTreeMap<(LocalTime, u64), Flight>,
+    /// Every datagram that left, once somebody listens in.
+    pub tapped: Option<Vec<Datagram>>,
+    flying: BTreeMap<(LocalTime, u64), Datagram>,
     flights: u64,
 }
 
@@ -48,11 +50,17 @@ pub struct Seat {
     back: Path,
 }
 
-#[derive(Debug)]
-struct Flight {
-    from: SocketAddr,
-    to: SocketAddr,
-    bytes: Vec<u8>,
+/// A datagram on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// When it left.
+    pub left: LocalTime,
+    /// From where.
+    pub from: SocketAddr,
+    /// Where to.
+    pub to: SocketAddr,
+    /// What it says.
+    pub bytes: Vec<u8>,
 }
 
 impl MidiWorld {
@@ -81,7 +89,7 @@ impl MidiWorld {
             back: Path::new(plan.clone(), rng.fork()),
         });
         let seats = seats.collect();
-        Self { now, room, seats, passed: Vec::new(), grid, flying: BTreeMap::new(), flights: 0 }
+        Self { now, room, seats, passed: Vec::new(), grid, tapped: None, flying: BTreeMap::new(), flights: 0 }
     }
 
     /// Lets time pass.
@@ -118,7 +126,7 @@ impl MidiWorld {
 
     fn step(&mut self) {
         while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
-            let Flight { from, to, bytes } = entry.remove();
+            let Datagram { from, to, bytes, .. } = entry.remove();
             let port = if to.port() % 2 == 0 { Port::Control } else { Port::Data };
             if to.ip() == ROOM.ip() {
                 self.room.handle_datagram(self.now, port, from, &bytes);
@@ -148,17 +156,21 @@ impl MidiWorld {
             let from = with_port(ROOM, port);
             let seat = self.seats.iter_mut().find(|seat| seat.address.ip() == to.ip());
             let Some(seat) = seat else { continue };
+            let datagram = Datagram { left: self.now, from, to, bytes: out.clone() };
+            self.tapped.iter_mut().for_each(|tapped| tapped.push(datagram.clone()));
             for at in seat.back.send(self.now, out.len()) {
                 self.flights += 1;
-                self.flying.insert((at, self.flights), Flight { from, to, bytes: out.clone() });
+                self.flying.insert((at, self.flights), datagram.clone());
             }
         }
         for seat in &mut self.seats {
             while let Some((port, to)) = seat.peer.poll_transmit(self.now, &mut out) {
                 let from = with_port(seat.address, port);
+                let datagram = Datagram { left: self.now, from, to, bytes: out.clone() };
+                self.tapped.iter_mut().for_each(|tapped| tapped.push(datagram.clone()));
                 for at in seat.there.send(self.now, out.len()) {
                     self.flights += 1;
-                    self.flying.insert((at, self.flights), Flight { from, to, bytes: out.clone() });
+                    self.flying.insert((at, self.flights), datagram.clone());
                 }
             }
         }

@@ -3,9 +3,10 @@
 //! The steps are a table ([`steps::ALL`]) and run in its order, the quick ones first. Each prints its name and
 //! how long it took; the first that fails ends the run unless `--keep-going`. Nothing is skipped in silence: a
 //! step that cannot run has failed. The exceptions are the one build that needs a target which is not part of a normal
-//! toolchain, and what needs ALSA's sequencer where neither this system nor a virtual machine has one: they say that
-//! they did not run, and why.
+//! toolchain, what needs ALSA's sequencer where neither this system nor a virtual machine has one, and programs of
+//! others to play with that cannot be installed: they say that they did not run, and why.
 
+mod midi;
 mod sequencer;
 mod steps;
 

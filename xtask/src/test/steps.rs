@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::sequencer;
+use super::{midi, sequencer};
 use crate::bundle::{self, Profile};
 use crate::install::{Need, ensure, python};
 use crate::jam;
@@ -51,6 +51,7 @@ pub(super) const ALL: &[Step] = &[
         about: "MIDI through ALSA's sequencer, as aseqdump hears it, in a virtual machine if need be",
         run: sequencer::run,
     },
+    Step { name: "midi", about: "RTP-MIDI with tshark, pymidi and QmidiNet", run: midi::run },
     Step { name: "realtime", about: "the audio thread under RealtimeSanitizer", run: realtime },
     Step { name: "jam", about: "two players make music for a few seconds", run: short_jam },
 ];
@@ -117,7 +118,7 @@ fn foreign() -> Result<Outcome> {
     let bundles = bundle::build(Profile::Release, &[])?;
     let mut hosts = command("sh");
     hosts.arg("tests/hosts/foreign/run.sh").arg(&bundles.vst3);
-    passed(hosts.env("LOCKSTEP_PYTHON", python()))
+    passed(hosts.env("LOCKSTEP_PYTHON", python(Need::PythonHosts)))
 }
 
 /// 10,000 blocks in a room that members join, play in and leave.
