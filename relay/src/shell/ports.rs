@@ -199,9 +199,10 @@ impl Ports {
     /// Ends what senders hold at ports.
     fn release(&mut self, is_meant: impl Fn(PortId, Address) -> bool) {
         let now = clock::now();
-        let meant = self.held.extract_if(.., |(port, sender), _| is_meant(*port, *sender));
-        for ((port, _), mut held) in meant.collect::<Vec<_>>() {
-            held.release().into_iter().for_each(|ending| self.give(port, now, ending));
+        let meant = self.held.keys().filter(|(port, sender)| is_meant(*port, *sender));
+        for key in meant.copied().collect::<Vec<_>>() {
+            let endings = self.held.remove(&key).map_or_else(Vec::new, |mut held| held.release());
+            endings.into_iter().for_each(|ending| self.give(key.0, now, ending));
         }
     }
 
