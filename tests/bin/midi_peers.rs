@@ -1,12 +1,13 @@
 //! `lockstep-midi-peers WHICH`: our RTP-MIDI against a program of somebody else, which must be installed.
 //!
-//! `tshark` reads a capture of all that we say, field by field.
+//! `tshark` reads a capture of all that we say, field by field. `pymidi` is invited by the relay, which must lie beside this
+//! program, and hears what is played; `LOCKSTEP_PYTHON` is the Python that has it.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use lockstep_tests::peers::tshark;
+use lockstep_tests::peers::{pymidi, tshark};
 
 /// Our RTP-MIDI against programs of others.
 #[derive(Clone, Debug, Parser)]
@@ -20,12 +21,15 @@ struct CommandLine {
 enum Which {
     /// Wireshark's dissectors
     Tshark,
+    /// An RTP-MIDI participant in Python
+    Pymidi,
 }
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     let result = match line.which {
         Which::Tshark => with_tshark(),
+        Which::Pymidi => with_pymidi(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,6 +66,14 @@ fn with_tshark() -> Result<()> {
     for (why, count) in &compared.stopped {
         print(&format!("{count} packets were compared up to a defect of the dissector: {why}"));
     }
+    Ok(())
+}
+
+fn with_pymidi() -> Result<()> {
+    let python = std::env::var_os("LOCKSTEP_PYTHON").unwrap_or_else(|| "python3".into());
+    let heard = pymidi::hear(&python)?;
+    print(&format!("pymidi was invited and heard {} messages in order, none twice; it saw us go", heard.messages));
+    print(heard.status.trim_end());
     Ok(())
 }
 

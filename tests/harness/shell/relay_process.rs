@@ -4,9 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use lockstep_shared::session::Invite;
 use lockstep_shared::time::convert::f64_from_u64;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A running relay; it ends with this value.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ impl RelayProcess {
         for room in 0..rooms {
             text += &format!("[[room]]\nname = \"room-{room}\"\n[room.midi]\nwho = \"anyone\"\n");
         }
+        Self::with_configuration(&text)
+    }
+
+    /// Starts one with this configuration, but for where it listens and keeps its state.
+    pub fn with_configuration(text: &str) -> Result<Self> {
         let file = std::env::temp_dir().join(format!("lockstep-bench-{}.toml", std::process::id()));
         std::fs::write(&file, text)?;
         let started = Self::with(&["--config", &file.to_string_lossy()]);
@@ -37,12 +43,8 @@ impl RelayProcess {
     }
 
     fn with(arguments: &[&str]) -> Result<Self> {
-        let program = std::env::current_exe()?.with_file_name("lockstep-relay");
-        if !program.exists() {
-            bail!("{} is not built: cargo build --release -p lockstep-relay", program.display());
-        }
         let folder = std::env::temp_dir().join(format!("lockstep-bench-{}", std::process::id()));
-        let mut child = Command::new(program)
+        let mut child = Command::new(program()?)
             .args(["--listen", "127.0.0.1:0", "--log", "warn", "--members-max", "100", "--state"])
             .arg(&folder)
             .args(arguments)
@@ -54,6 +56,29 @@ impl RelayProcess {
         BufReader::new(stdout).read_line(&mut line)?;
         let invite = Invite::parse(&line).context("the relay printed no invite")?;
         Ok(Self { child, folder, invite })
+    }
+
+    /// Asks it, as the command line does, and returns what it says.
+    ///
+    /// # Errors
+    /// It refuses.
+    pub fn ask(&self, arguments: &[&str]) -> Result<String> {
+        let asked = Command::new(program()?).arg("--state").arg(&self.folder).args(arguments).output()?;
+        if !asked.status.success() {
+            bail!("{arguments:?}: {}", String::from_utf8_lossy(&asked.stderr).trim());
+        }
+        Ok(String::from_utf8_lossy(&asked.stdout).into_owned())
+    }
+
+    /// Has it say goodbye to all and end.
+    ///
+    /// # Errors
+    /// It ended otherwise.
+    pub fn end(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the relay ended with {status}");
+        Ok(())
     }
 
     /// Seconds that its threads have run so far, as the scheduler counts them.
@@ -73,6 +98,13 @@ impl RelayProcess {
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(f64_from_u64(kib) / 1_024.0)
     }
+}
+
+/// The relay that was built beside this program.
+fn program() -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("lockstep-relay");
+    ensure!(program.exists(), "{} is not built: cargo build --release -p lockstep-relay", program.display());
+    Ok(program)
 }
 
 impl Drop for RelayProcess {
