@@ -1,13 +1,14 @@
 //! `lockstep-midi-peers WHICH`: our RTP-MIDI against a program of somebody else, which must be installed.
 //!
 //! `tshark` reads a capture of all that we say, field by field. `pymidi` is invited by the relay, which must lie beside this
-//! program, and hears what is played; `LOCKSTEP_PYTHON` is the Python that has it.
+//! program, and hears what is played; `LOCKSTEP_PYTHON` is the Python that has it. `qmidinet` is on the relay's multicast
+//! gateway, with a JACK server of its own that is started here.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use lockstep_tests::peers::{pymidi, tshark};
+use lockstep_tests::peers::{pymidi, qmidinet, tshark};
 
 /// Our RTP-MIDI against programs of others.
 #[derive(Clone, Debug, Parser)]
@@ -23,6 +24,8 @@ enum Which {
     Tshark,
     /// An RTP-MIDI participant in Python
     Pymidi,
+    /// MIDI by multicast, between JACK and a room
+    Qmidinet,
 }
 
 fn main() -> ExitCode {
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let result = match line.which {
         Which::Tshark => with_tshark(),
         Which::Pymidi => with_pymidi(),
+        Which::Qmidinet => with_qmidinet(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,8 +76,20 @@ fn with_tshark() -> Result<()> {
 fn with_pymidi() -> Result<()> {
     let python = std::env::var_os("LOCKSTEP_PYTHON").unwrap_or_else(|| "python3".into());
     let heard = pymidi::hear(&python)?;
-    print(&format!("pymidi was invited and heard {} messages in order, none twice; it saw us go", heard.messages));
+    print(&format!(
+        "pymidi was invited and heard {} messages in order, none twice; it saw us go",
+        heard.messages
+    ));
     print(heard.status.trim_end());
+    Ok(())
+}
+
+fn with_qmidinet() -> Result<()> {
+    let exchanged = qmidinet::exchange()?;
+    print(&format!(
+        "QmidiNet carried {} messages from JACK into the room and {} from the room to JACK, all in order",
+        exchanged.from_jack, exchanged.to_jack
+    ));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use anyhow::{Context as _, Result, bail};
 use lockstep_shared::time::Span;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::shell::clock;
 
@@ -68,6 +69,12 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        // What is asked to end can leave nothing behind; what does not within a second is ended.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let until = clock::now() + Span::from_millis(1_000);
+        while clock::now() < until && matches!(self.child.try_wait(), Ok(None)) {
+            clock::sleep_until(clock::now() + Span::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -5,7 +5,6 @@
 //! leaves out whole.
 
 use std::ffi::OsStr;
-use std::net::UdpSocket;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -14,6 +13,7 @@ use lockstep_shared::time::Span;
 use super::multicast::{GROUP, Speaker};
 use super::program::Program;
 use crate::shell::clock;
+use crate::shell::midi_player::free_ports;
 use crate::shell::relay_process::RelayProcess;
 
 const SERVER: &str = include_str!("pymidi.py");
@@ -36,14 +36,14 @@ pub struct Heard {
 /// # Errors
 /// What was not heard, or otherwise than it was played.
 pub fn hear(python: &OsStr) -> Result<Heard> {
-    let port = neighbours()?;
+    let port = free_ports()?;
     let server = Program::start(Command::new(python).args(["-c", SERVER, &port.to_string()]))?;
     server.line_that("that it listens", COMES_WITHIN, |line| line == "listening")?;
     let relay = RelayProcess::with_configuration(&format!(
         "[midi]\nport = {}\nsequencer = false\n[[room]]\nname = \"studio\"\n[room.midi]\nwho = \"nobody\"\n\
          invite = [\"127.0.0.1:{port}\"]\n\
          multicast = {{ group = \"{GROUP}\", port = {GATEWAY_PORT}, interface = \"127.0.0.1\" }}\n",
-        neighbours()?,
+        free_ports()?,
     ))?;
     server.line_that("that the room came", COMES_WITHIN, |line| line == "connected studio")?;
     let until = clock::now() + COMES_WITHIN;
@@ -93,16 +93,4 @@ fn music() -> Vec<(Span, Vec<Vec<u8>>)> {
     music.push((Span::from_millis(50), chord(0x80, 0)));
     music.push((Span::from_millis(900), vec![vec![0xB0, 64, 0]]));
     music
-}
-
-/// Two neighbouring ports that are free now; the first is even.
-fn neighbours() -> Result<u16> {
-    for _ in 0..200 {
-        let first = UdpSocket::bind("127.0.0.1:0")?;
-        let port = first.local_addr()?.port();
-        if port % 2 == 0 && UdpSocket::bind(("127.0.0.1", port + 1)).is_ok() {
-            return Ok(port);
-        }
-    }
-    anyhow::bail!("no two neighbouring ports are free")
 }

@@ -9,7 +9,8 @@ use crate::install::{Need, ensure, python};
 use crate::shell::{cargo, stream, target};
 
 /// A program of others, and what we call the part that plays with it.
-const PARTS: [(&str, Need); 1] = [("tshark", Need::Tshark)];
+const PARTS: [(&str, Need); 3] =
+    [("tshark", Need::Tshark), ("pymidi", Need::Pymidi), ("qmidinet", Need::QmidiNet)];
 
 pub(super) fn run() -> Result<Outcome> {
     ensure(&[Need::Build])?;

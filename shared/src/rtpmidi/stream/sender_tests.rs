@@ -51,11 +51,7 @@ fn a_note_after_a_pause_leaves_at_once_and_others_within_two_milliseconds() {
     let packet = Packet::decode(&first[0]).expect("a packet");
     assert_eq!((packet.header.sequence, packet.header.ssrc), (65_535, 0xABCD));
     assert_eq!((first[0][0], first[0][1]), (0x80, 97), "no marker");
-    assert_eq!(
-        packet.journal,
-        Some(&[0, 0xFF, 0xFE][..]),
-        "an empty journal says that nothing is missing"
-    );
+    assert_eq!(packet.journal, Some(&[0, 0xFF, 0xFE][..]), "an empty journal says that nothing is missing");
 
     push(&mut sender, millis(11), &strike(67));
     assert_eq!(packets(&mut sender, millis(11)), Vec::<Vec<u8>>::new());

@@ -1,17 +1,14 @@
 //! The real relay with participants on the loopback: what it adds, and what it costs.
 
-use std::net::UdpSocket;
-
 use anyhow::{Context as _, Result, ensure};
 use core::net::SocketAddr;
 use lockstep_shared::midi::message::Message;
-use lockstep_shared::rtpmidi::session::Port;
 use lockstep_shared::time::convert::{f64_from_i64, f64_from_u64, usize_trunc};
 use lockstep_shared::time::{LocalTime, Span};
 
 use super::super::{Figure, Holds, Length};
-use crate::midi::MidiPeer;
 use crate::shell::clock;
+use crate::shell::midi_player::MidiPlayer;
 use crate::shell::relay_process::RelayProcess;
 
 /// Rooms, and participants in each.
@@ -22,53 +19,6 @@ const PER_SECOND: i64 = 1_000;
 /// The control port of the first room.
 const FIRST_PORT: u16 = 25_004;
 
-/// A participant on real sockets.
-struct Player {
-    peer: MidiPeer,
-    sockets: [UdpSocket; 2],
-}
-
-impl Player {
-    fn new(name: &str, room: SocketAddr, seed: u8) -> Result<Self> {
-        let sockets = pair()?;
-        Ok(Self { peer: MidiPeer::new(clock::now(), name, room, seed), sockets })
-    }
-
-    fn turn(&mut self) {
-        let mut buffer = [0; 2_048];
-        for (socket, port) in self.sockets.iter().zip([Port::Control, Port::Data]) {
-            while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                self.peer.handle_datagram(clock::now(), port, from, &buffer[..length]);
-            }
-        }
-        let now = clock::now();
-        if self.peer.poll_timeout() <= now {
-            self.peer.handle_timeout(now);
-        }
-        let mut out = Vec::new();
-        while let Some((port, to)) = self.peer.poll_transmit(clock::now(), &mut out) {
-            // A loopback that is full loses what a network may lose.
-            let _ = self.sockets[usize::from(port == Port::Data)].send_to(&out, to);
-        }
-    }
-}
-
-/// Two neighbouring ports, as the protocol has them.
-fn pair() -> Result<[UdpSocket; 2]> {
-    for _ in 0..200 {
-        let control = UdpSocket::bind("127.0.0.1:0")?;
-        let port = control.local_addr()?.port();
-        if port % 2 == 0
-            && let Ok(data) = UdpSocket::bind(("127.0.0.1", port + 1))
-        {
-            control.set_nonblocking(true)?;
-            data.set_nonblocking(true)?;
-            return Ok([control, data]);
-        }
-    }
-    anyhow::bail!("no two neighbouring ports are free")
-}
-
 /// From one participant to the other through the relay, and the relay's processor time with 64 of them.
 pub(super) fn process_figures(length: Length) -> Result<Vec<Figure>> {
     let relay = RelayProcess::with_midi(FIRST_PORT, ROOMS)?;
@@ -77,7 +27,7 @@ pub(super) fn process_figures(length: Length) -> Result<Vec<Figure>> {
         for number in 0..EACH {
             let address = SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + 2 * room));
             let seed = u8::try_from(room).unwrap_or(0) * EACH + number;
-            players.push(Player::new(&format!("player {room}-{number}"), address, seed)?);
+            players.push(MidiPlayer::new(&format!("player {room}-{number}"), address, seed)?);
         }
     }
     run(&mut players, Span::from_millis(4_000), |_, _, _| {});
@@ -125,7 +75,7 @@ pub(super) fn process_figures(length: Length) -> Result<Vec<Figure>> {
 }
 
 /// How long notes take from one player to the other, milliseconds, sorted.
-fn one_way(players: &mut [Player], length: Length) -> Result<Vec<f64>> {
+fn one_way(players: &mut [MidiPlayer], length: Length) -> Result<Vec<f64>> {
     let count = match length {
         Length::Quick => 100,
         Length::Full => 1_000,
@@ -147,7 +97,11 @@ fn one_way(players: &mut [Player], length: Length) -> Result<Vec<f64>> {
     Ok(delays)
 }
 
-fn run(players: &mut [Player], time: Span, mut also: impl FnMut(&mut [Player], LocalTime, LocalTime)) {
+fn run(
+    players: &mut [MidiPlayer],
+    time: Span,
+    mut also: impl FnMut(&mut [MidiPlayer], LocalTime, LocalTime),
+) {
     let began = clock::now();
     loop {
         let now = clock::now();
@@ -155,13 +109,13 @@ fn run(players: &mut [Player], time: Span, mut also: impl FnMut(&mut [Player], L
             return;
         }
         also(players, now, began);
-        players.iter_mut().for_each(Player::turn);
+        players.iter_mut().for_each(MidiPlayer::turn);
         std::thread::yield_now();
     }
 }
 
-fn run_until(players: &mut [Player], end: LocalTime, is_done: impl Fn(&[Player]) -> bool) {
+fn run_until(players: &mut [MidiPlayer], end: LocalTime, is_done: impl Fn(&[MidiPlayer]) -> bool) {
     while clock::now() < end && !is_done(players) {
-        players.iter_mut().for_each(Player::turn);
+        players.iter_mut().for_each(MidiPlayer::turn);
     }
 }
