@@ -50,7 +50,13 @@ impl Relay {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, folder, address }
+        let relay = Self { child, folder, address };
+        // It prints its invites first, and then answers admins.
+        let until = clock::now() + SOON;
+        while relay.ask(&["status"]).is_err() && clock::now() < until {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        relay
     }
 
     /// Asks it as admins do; what it says if it does as told, or why not.
