@@ -144,11 +144,13 @@ impl Participant {
 
     /// Whether the end of this note has come, in whatever words.
     fn has_heard_the_end_of(&self, note: u8) -> bool {
-        self.heard.iter().any(|(_, heard)| match heard {
-            Message::Voice(_, voice @ (Voice::NoteOff { note: of, .. } | Voice::NoteOn { note: of, .. })) => {
-                voice.is_release() && of.get() == note
-            }
-            _ => false,
+        self.heard.iter().any(|(_, heard)| {
+            let Message::Voice(_, voice @ (Voice::NoteOff { note: of, .. } | Voice::NoteOn { note: of, .. })) =
+                heard
+            else {
+                return false;
+            };
+            voice.is_release() && of.get() == note
         })
     }
 }

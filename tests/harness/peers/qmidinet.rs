@@ -83,10 +83,10 @@ fn to_jack(jack: &Jack, player: &mut MidiPlayer) -> Result<usize> {
     let mut seen = 0;
     for number in 0..PLAYED {
         let message = match number % 4 {
-            0 => vec![0x90 | number % 16, 30 + number, 100],
-            1 => vec![0xB0 | number % 16, 7, number],
-            2 => vec![0xE0 | number % 16, number, 64],
-            _ => vec![0xC0 | number % 16, number],
+            0 => vec![0x90 | (number % 16), 30 + number, 100],
+            1 => vec![0xB0 | (number % 16), 7, number],
+            2 => vec![0xE0 | (number % 16), number, 64],
+            _ => vec![0xC0 | (number % 16), number],
         };
         let Some(played) = Message::from_short(&message) else { bail!("no message: {message:02x?}") };
         ensure!(player.peer.play(clock::now(), &played), "the participant is gone");
