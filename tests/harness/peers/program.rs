@@ -69,9 +69,9 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // What is asked to end can leave nothing behind; what does not within a second is ended.
+        // What is asked to end can leave nothing behind; what does not within five seconds is ended.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let until = clock::now() + Span::from_millis(1_000);
+        let until = clock::now() + Span::from_millis(5_000);
         while clock::now() < until && matches!(self.child.try_wait(), Ok(None)) {
             clock::sleep_until(clock::now() + Span::from_millis(10));
         }
