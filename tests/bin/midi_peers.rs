@@ -1,12 +1,14 @@
 //! `lockstep-midi-peers WHICH`: our RTP-MIDI against a program of somebody else, which must be installed.
 //!
-//! `tshark` reads a capture of all that we say, field by field.
+//! `tshark` reads a capture of all that we say, field by field. `pymidi` is invited by the relay, which must lie beside this
+//! program, and hears what is played; `LOCKSTEP_PYTHON` is the Python that has it. `qmidinet` is on the relay's multicast
+//! gateway, with a JACK server of its own that is started here.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use lockstep_tests::peers::tshark;
+use lockstep_tests::peers::{pymidi, qmidinet, tshark};
 
 /// Our RTP-MIDI against programs of others.
 #[derive(Clone, Debug, Parser)]
@@ -20,12 +22,18 @@ struct CommandLine {
 enum Which {
     /// Wireshark's dissectors
     Tshark,
+    /// An RTP-MIDI participant in Python
+    Pymidi,
+    /// MIDI by multicast, between JACK and a room
+    Qmidinet,
 }
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     let result = match line.which {
         Which::Tshark => with_tshark(),
+        Which::Pymidi => with_pymidi(),
+        Which::Qmidinet => with_qmidinet(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,6 +70,26 @@ fn with_tshark() -> Result<()> {
     for (why, count) in &compared.stopped {
         print(&format!("{count} packets were compared up to a defect of the dissector: {why}"));
     }
+    Ok(())
+}
+
+fn with_pymidi() -> Result<()> {
+    let python = std::env::var_os("LOCKSTEP_PYTHON").unwrap_or_else(|| "python3".into());
+    let heard = pymidi::hear(&python)?;
+    print(&format!(
+        "pymidi was invited and heard {} messages in order, none twice; it saw us go",
+        heard.messages
+    ));
+    print(heard.status.trim_end());
+    Ok(())
+}
+
+fn with_qmidinet() -> Result<()> {
+    let exchanged = qmidinet::exchange()?;
+    print(&format!(
+        "QmidiNet carried {} messages from JACK into the room and {} from the room to JACK, all in order",
+        exchanged.from_jack, exchanged.to_jack
+    ));
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result, bail};
 use lockstep_shared::midi::message::{Message, Parser};
 use lockstep_shared::time::Span;
 use lockstep_tests::shell::clock;
-use lockstep_tests::shell::player::Player;
+use lockstep_tests::shell::midi_player::MidiPlayer;
 
 use crate::{print, wait};
 
@@ -38,7 +38,7 @@ struct Participants {
 }
 
 struct Participant {
-    player: Player,
+    player: MidiPlayer,
     /// How much of what it heard was told.
     told: usize,
 }
@@ -86,7 +86,7 @@ impl Participants {
 
     fn join(&mut self, name: &str) -> Result<String> {
         self.count += 1;
-        let player = Player::new(name, self.room, self.count)?;
+        let player = MidiPlayer::new(name, self.room, self.count)?;
         self.here.insert(name.to_owned(), Participant { player, told: 0 });
         self.turn_until(|all| all.here[name].player.peer.is_here())?;
         Ok("here".to_owned())

@@ -3,6 +3,6 @@
 pub mod clock;
 pub mod conductor;
 pub mod load;
-pub mod player;
+pub mod midi_player;
 pub mod relay_process;
 pub mod runner;

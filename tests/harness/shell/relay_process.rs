@@ -4,9 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use lockstep_shared::session::Invite;
 use lockstep_shared::time::convert::f64_from_u64;
+use rustix::process::{Pid, Signal, kill_process};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -27,10 +28,19 @@ impl RelayProcess {
 
     /// Starts one on every address, configured by this text.
     pub fn configured(text: &str) -> Result<Self> {
+        Self::with_text("0.0.0.0:0", text)
+    }
+
+    /// Starts one with this configuration, but for where it listens and keeps its state.
+    pub fn with_configuration(text: &str) -> Result<Self> {
+        Self::with_text(LOOPBACK, text)
+    }
+
+    fn with_text(listen: &str, text: &str) -> Result<Self> {
         let file = std::env::temp_dir().join(format!("lockstep-relay-{}.toml", std::process::id()));
         std::fs::write(&file, text)?;
         let words = ["--public-host", "127.0.0.1", "--config", &file.to_string_lossy()];
-        let started = Self::with("0.0.0.0:0", &words);
+        let started = Self::with(listen, &words);
         let _ = std::fs::remove_file(&file);
         started
     }
@@ -48,11 +58,7 @@ impl RelayProcess {
         for room in 0..rooms {
             text += &format!("[[room]]\nname = \"room-{room}\"\n[room.midi]\nwho = \"anyone\"\n");
         }
-        let file = std::env::temp_dir().join(format!("lockstep-bench-{}.toml", std::process::id()));
-        std::fs::write(&file, text)?;
-        let started = Self::with(LOOPBACK, &["--config", &file.to_string_lossy()]);
-        let _ = std::fs::remove_file(&file);
-        started
+        Self::with_configuration(&text)
     }
 
     fn with(listen: &str, arguments: &[&str]) -> Result<Self> {
@@ -69,6 +75,17 @@ impl RelayProcess {
         BufReader::new(stdout).read_line(&mut line)?;
         let invite = Invite::parse(&line).context("the relay printed no invite")?;
         Ok(Self { child, folder, invite })
+    }
+
+    /// Has it say goodbye to all and end.
+    ///
+    /// # Errors
+    /// It ended otherwise.
+    pub fn end(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the relay ended with {status}");
+        Ok(())
     }
 
     /// Seconds that its threads have run so far, as the scheduler counts them.

@@ -9,7 +9,8 @@ use crate::install::{Need, ensure, python};
 use crate::shell::{cargo, stream, target};
 
 /// A program of others, and what we call the part that plays with it.
-const PARTS: [(&str, Need); 1] = [("tshark", Need::Tshark)];
+const PARTS: [(&str, Need); 3] =
+    [("tshark", Need::Tshark), ("pymidi", Need::Pymidi), ("qmidinet", Need::QmidiNet)];
 
 pub(super) fn run() -> Result<Outcome> {
     ensure(&[Need::Build])?;
@@ -19,7 +20,9 @@ pub(super) fn run() -> Result<Outcome> {
     let (mut failed, mut not_run) = (Vec::new(), Vec::new());
     for (name, need) in PARTS {
         if let Err(error) = ensure(&[need]) {
-            not_run.push(format!("not run: {name}, {error:#}"));
+            // One line of the summary, whatever the error's lines are.
+            let why = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+            not_run.push(format!("not run: {name}, {why}"));
             continue;
         }
         let mut part = Command::new(&program);

@@ -124,8 +124,11 @@ const COMMANDS_MIN: usize = 8;
 const QUEUED_MAX: usize = 8_192;
 /// Stamps that go back by more are another clock's: 2 s.
 const BACK_TICKS_MAX: i32 = 20_000;
-/// With nothing to say: S, no chapters (RFC 6295, section 5).
-const EMPTY_JOURNAL_FLAGS: u8 = 0x80;
+/// With nothing to say: no chapters (RFC 6295, section 5).
+const EMPTY_JOURNAL_FLAGS: u8 = 0;
+/// S of the whole journal. It may spare receivers work, and pymidi takes it for Y and then leaves out packets whole: it is
+/// never set, as if there were always news.
+const WHOLE_JOURNAL_KNOWN: u8 = 0x80;
 
 impl Default for SenderSettings {
     fn default() -> Self {
@@ -306,8 +309,11 @@ impl Sender {
             return;
         };
         self.scratch.list.encode(Journal::Follows, packet);
-        let written = history.write(self.sequence, PACKET_BYTES_MAX - packet.len(), packet);
-        if written.bytes == 0 {
+        let journal = packet.len();
+        let written = history.write(self.sequence, PACKET_BYTES_MAX - journal, packet);
+        if let Some(flags) = packet.get_mut(journal) {
+            *flags &= !WHOLE_JOURNAL_KNOWN;
+        } else {
             // It says that nothing is missing, which no journal at all would not.
             packet.push(EMPTY_JOURNAL_FLAGS);
             packet.extend_from_slice(&sequence.wrapping_sub(1).to_be_bytes());

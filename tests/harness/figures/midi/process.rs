@@ -8,7 +8,7 @@ use lockstep_shared::time::{LocalTime, Span};
 
 use super::super::{Figure, Holds, Length};
 use crate::shell::clock;
-use crate::shell::player::Player;
+use crate::shell::midi_player::MidiPlayer;
 use crate::shell::relay_process::RelayProcess;
 
 /// Rooms, and participants in each.
@@ -27,7 +27,7 @@ pub(super) fn process_figures(length: Length) -> Result<Vec<Figure>> {
         for number in 0..EACH {
             let address = SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + 2 * room));
             let seed = u8::try_from(room).unwrap_or(0) * EACH + number;
-            players.push(Player::new(&format!("player {room}-{number}"), address, seed)?);
+            players.push(MidiPlayer::new(&format!("player {room}-{number}"), address, seed)?);
         }
     }
     run(&mut players, Span::from_millis(4_000), |_, _, _| {});
@@ -77,7 +77,7 @@ pub(super) fn process_figures(length: Length) -> Result<Vec<Figure>> {
 }
 
 /// How long notes take from one player to the other, milliseconds, sorted.
-fn one_way(players: &mut [Player], length: Length) -> Result<Vec<f64>> {
+fn one_way(players: &mut [MidiPlayer], length: Length) -> Result<Vec<f64>> {
     let count = match length {
         Length::Quick => 100,
         Length::Full => 1_000,
@@ -99,7 +99,11 @@ fn one_way(players: &mut [Player], length: Length) -> Result<Vec<f64>> {
     Ok(delays)
 }
 
-fn run(players: &mut [Player], time: Span, mut also: impl FnMut(&mut [Player], LocalTime, LocalTime)) {
+fn run(
+    players: &mut [MidiPlayer],
+    time: Span,
+    mut also: impl FnMut(&mut [MidiPlayer], LocalTime, LocalTime),
+) {
     let began = clock::now();
     loop {
         let now = clock::now();
@@ -107,13 +111,13 @@ fn run(players: &mut [Player], time: Span, mut also: impl FnMut(&mut [Player], L
             return;
         }
         also(players, now, began);
-        players.iter_mut().for_each(Player::turn);
+        players.iter_mut().for_each(MidiPlayer::turn);
         std::thread::yield_now();
     }
 }
 
-fn run_until(players: &mut [Player], end: LocalTime, is_done: impl Fn(&[Player]) -> bool) {
+fn run_until(players: &mut [MidiPlayer], end: LocalTime, is_done: impl Fn(&[MidiPlayer]) -> bool) {
     while clock::now() < end && !is_done(players) {
-        players.iter_mut().for_each(Player::turn);
+        players.iter_mut().for_each(MidiPlayer::turn);
     }
 }

@@ -1,30 +1,33 @@
-//! An RTP-MIDI participant on real sockets, for whoever gives it its turns.
+//! An RTP-MIDI participant on real sockets.
 
 use std::net::UdpSocket;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use core::net::SocketAddr;
 use lockstep_shared::rtpmidi::session::Port;
 
 use super::clock;
 use crate::midi::MidiPeer;
 
-/// See the module's page.
+/// See the module's page; it lives as long as it is given turns.
 #[derive(Debug)]
-pub struct Player {
-    /// The participant.
+pub struct MidiPlayer {
+    /// What it runs.
     pub peer: MidiPeer,
     sockets: [UdpSocket; 2],
 }
 
-impl Player {
-    /// A participant called `name`, on ports of its own, that invites the room at the control port `room`.
+impl MidiPlayer {
+    /// A participant called `name` that invites the room at the control port `room`.
+    ///
+    /// # Errors
+    /// No ports are free.
     pub fn new(name: &str, room: SocketAddr, seed: u8) -> Result<Self> {
         let sockets = pair()?;
         Ok(Self { peer: MidiPeer::new(clock::now(), name, room, seed), sockets })
     }
 
-    /// Takes what has come, does what is due, and sends.
+    /// Takes what has come, does what is due, and sends what is to be sent.
     pub fn turn(&mut self) {
         let mut buffer = [0; 2_048];
         for (socket, port) in self.sockets.iter().zip([Port::Control, Port::Data]) {
@@ -44,6 +47,15 @@ impl Player {
     }
 }
 
+/// Two neighbouring ports of the loopback that are free now; the first is even.
+///
+/// # Errors
+/// There are none.
+pub fn free_ports() -> Result<u16> {
+    let [control, _] = pair()?;
+    Ok(control.local_addr()?.port())
+}
+
 /// Two neighbouring ports, as the protocol has them.
 fn pair() -> Result<[UdpSocket; 2]> {
     for _ in 0..200 {
@@ -57,5 +69,5 @@ fn pair() -> Result<[UdpSocket; 2]> {
             return Ok([control, data]);
         }
     }
-    anyhow::bail!("no two neighbouring ports are free")
+    bail!("no two neighbouring ports are free")
 }
