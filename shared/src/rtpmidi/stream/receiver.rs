@@ -218,7 +218,8 @@ impl Receiver {
         self.counters.silenced += u64::from(self.held.notes());
         // Not before what was handed out ahead of its time.
         let at = now.max(self.handed_until);
-        for message in self.held.release() {
+        // Held until its end is played: another release before that must say it again.
+        for message in self.held.clone().release() {
             self.recovery.note(&message);
             self.queue(at, message, Origin::Released);
         }

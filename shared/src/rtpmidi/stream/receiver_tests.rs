@@ -339,6 +339,15 @@ fn a_packet_that_waits_for_another_does_not_play_after_a_release() {
 }
 
 #[test]
+fn a_release_before_another_was_played_ends_the_same() {
+    let mut receiver = adaptive();
+    take(&mut receiver, millis(0), &packet(1, millis(0), &[strike(60)], &[]));
+    receiver.release(millis(1));
+    receiver.release(millis(2));
+    assert_eq!(messages(played(&mut receiver, millis(2))), [release(60)]);
+}
+
+#[test]
 fn any_packets_are_taken_without_a_panic() {
     let mut seed = 1_u32;
     let mut random = || {
