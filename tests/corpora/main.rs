@@ -83,6 +83,11 @@ fn midi_journal() {
 }
 
 #[test]
+fn midi_repair() {
+    replay("midi_repair", CHANGES);
+}
+
+#[test]
 fn midi_history() {
     replay("midi_history", CHANGES);
 }

@@ -16,8 +16,8 @@ mod window;
 
 pub use decoders::{config, documents, elements, handshake, invite};
 pub use midi::{
-    midi_control, midi_history, midi_journal, midi_packet, midi_receiver, midi_rules, midi_session,
-    midi_stream,
+    midi_control, midi_history, midi_journal, midi_packet, midi_receiver, midi_repair, midi_rules,
+    midi_session, midi_stream,
 };
 pub use relay::relay;
 pub use session::{client, server};
@@ -33,7 +33,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "elements", body: elements },
     Target { name: "handshake", body: handshake },
     Target { name: "documents", body: documents },
@@ -48,6 +48,7 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "midi_packet", body: midi_packet },
     Target { name: "midi_receiver", body: midi_receiver },
     Target { name: "midi_journal", body: midi_journal },
+    Target { name: "midi_repair", body: midi_repair },
     Target { name: "midi_history", body: midi_history },
     Target { name: "midi_stream", body: midi_stream },
     Target { name: "midi_rules", body: midi_rules },

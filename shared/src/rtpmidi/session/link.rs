@@ -29,6 +29,8 @@ const AWAY_EVERY: Span = Span::from_millis(1_000);
 const ASK_AFTER: Span = Span::from_millis(1_600);
 /// How often somebody who invited is asked whether it answers at all.
 const TRIAL_ROUNDS: u32 = 3;
+/// The first of them comes soon: whoever is lost right after it came should not hold its notes for a minute.
+const TRIAL_FIRST: Span = Span::from_millis(250);
 const TRIAL_EVERY: Span = Span::from_millis(1_000);
 /// Missed rounds and silence after which a participant is quiet.
 const QUIET_ROUNDS: u32 = 3;
@@ -115,7 +117,7 @@ impl Link {
     ) -> Self {
         let due = match role {
             Role::Inviter => now,
-            Role::Invited => now + TRIAL_EVERY,
+            Role::Invited => now + TRIAL_FIRST,
         };
         Self {
             role,

@@ -28,6 +28,11 @@ impl Lane {
 }
 
 impl<T: Copy> Lanes<T> {
+    /// Lanes on which nothing more happens before `instant`.
+    pub(super) const fn from(instant: T) -> Self {
+        Self { last: [Some(instant); Lane::COUNT] }
+    }
+
     /// Places `message` with the help of `later`, which takes the lane's last instant, and remembers where. A reset is
     /// of all lanes: it comes after what was sent before it, and before what was sent after it.
     pub(super) fn place(&mut self, message: &Message, instant: T, later: impl Fn(T, T) -> T) -> T {

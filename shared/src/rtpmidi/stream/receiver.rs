@@ -214,13 +214,13 @@ impl Receiver {
         self.playout.clear();
         self.order.forget_waiting();
         self.assembly.cut();
-        self.lanes = Lanes::default();
-        self.counters.silenced += u64::from(self.held.notes());
         // Not before what was handed out ahead of its time.
-        let at = now.max(self.handed_until);
-        for message in self.held.release() {
+        self.lanes = Lanes::from(self.handed_until);
+        self.counters.silenced += u64::from(self.held.notes());
+        // Held until its end is played: another release before that must say it again.
+        for message in self.held.clone().release() {
             self.recovery.note(&message);
-            self.queue(at, message, Origin::Released);
+            self.queue(now, message, Origin::Released);
         }
     }
 

@@ -339,6 +339,28 @@ fn a_packet_that_waits_for_another_does_not_play_after_a_release() {
 }
 
 #[test]
+fn a_release_before_another_was_played_ends_the_same() {
+    let mut receiver = adaptive();
+    take(&mut receiver, millis(0), &packet(1, millis(0), &[strike(60)], &[]));
+    receiver.release(millis(1));
+    receiver.release(millis(2));
+    assert_eq!(messages(played(&mut receiver, millis(2))), [release(60)]);
+}
+
+#[test]
+fn after_a_release_nothing_comes_before_what_was_handed_out_ahead() {
+    let delay = Delay::Fixed(Span::from_millis(50));
+    let ahead = Span::from_millis(100);
+    let mut receiver = Receiver::new(ReceiverSettings { delay, ahead, ..ReceiverSettings::default() });
+    let heard = take(&mut receiver, millis(0), &packet(1, millis(0), &[strike(60), release(60)], &[]));
+    assert_eq!(heard.last().map(|last| last.at), Some(millis(50)));
+    receiver.release(millis(1));
+    // A stamp that makes no sense counts as now.
+    let heard = take(&mut receiver, millis(10), &packet(2, millis(60_000), &[strike(61)], &[]));
+    assert_eq!(heard.first().map(|first| first.at), Some(millis(50)));
+}
+
+#[test]
 fn any_packets_are_taken_without_a_panic() {
     let mut seed = 1_u32;
     let mut random = || {

@@ -1,14 +1,15 @@
 //! MIDI from the network: what peers, hardware and strangers send to a relay.
 //!
 //! Reading order: [`control`] and [`packet`] are the two kinds of datagram of RTP-MIDI; [`session`] is a session among
-//! peers that lie; [`receiver`] plays packets; [`journal`] and [`history`] are the recovery journal from anybody and
-//! from ourselves; [`stream`] is bytes without packets; [`rules`] is the text that wires ports.
+//! peers that lie; [`receiver`] plays packets; [`journal`] is the recovery journal from bytes, [`repair`] what one of
+//! anybody's does to a receiver, [`history`] those of ourselves; [`stream`] is bytes without packets; [`rules`] is the text that wires ports.
 
 mod control;
 mod history;
 mod journal;
 mod packet;
 mod receiver;
+mod repair;
 mod rules;
 mod session;
 mod state;
@@ -19,6 +20,7 @@ pub use history::midi_history;
 pub use journal::midi_journal;
 pub use packet::midi_packet;
 pub use receiver::midi_receiver;
+pub use repair::midi_repair;
 pub use rules::midi_rules;
 pub use session::midi_session;
 pub use stream::midi_stream;

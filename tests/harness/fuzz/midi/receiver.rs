@@ -24,8 +24,9 @@ const SSRC: u32 = 0xE448_A90A;
 const LONG: Span = Span::from_millis(10_000);
 /// Bytes of a list that fills a datagram.
 const FLOOD_BYTES: usize = 1_400;
-/// Packets of floods in one run: enough to fill everything that is bounded.
-const FLOOD_PACKETS_MAX: u16 = 80;
+/// What floods of one run may cost: 60 packets of an exclusive message, or 12 of messages, which are seven hundred each.
+const FLOOD_COST_MAX: u16 = 60;
+const FLOOD_OF_MESSAGES_COST: u16 = 5;
 
 /// An honest sender plays over a link that loses, doubles, delays and swaps, while somebody else sends packets of any
 /// content in its name. What is played is in order on each channel, nothing waits beyond the documented bounds, timers
@@ -80,7 +81,7 @@ impl Stage {
             clock: None,
             number: 65_530,
             lied: false,
-            flood_left: FLOOD_PACKETS_MAX,
+            flood_left: FLOOD_COST_MAX,
             handed: 0,
             played: 0,
             held: Held::default(),
@@ -183,8 +184,9 @@ impl Stage {
             list.push_segment(0, segment, 2 * FLOOD_BYTES).expect("room");
         }
         self.lied = true;
-        let count = u16::from(input.u8()).min(self.flood_left);
-        self.flood_left -= count;
+        let cost = if kind & 0x80 == 0 { FLOOD_OF_MESSAGES_COST } else { 1 };
+        let count = u16::from(input.u8()).min(self.flood_left / cost);
+        self.flood_left -= count * cost;
         for number in 0..count {
             let mut packet = Vec::new();
             let sequence = header.sequence.wrapping_add(number);
