@@ -235,7 +235,9 @@ impl Bridge {
     /// When `handle_timeout` or `poll_transmit` has something to do without a datagram arriving.
     #[must_use]
     pub fn poll_timeout(&self) -> LocalTime {
-        let Some(session) = &self.session else { return LocalTime::NEVER };
+        if self.session.is_none() && !self.settings.has_ports {
+            return LocalTime::NEVER;
+        }
         let clocks = self.peers.values().map(|peer| &peer.clock).chain([&self.port_clock]);
         let ticks = clocks.filter_map(ClockOut::due).map(|at| self.grid.instant(at)).min();
         let streams =
@@ -243,7 +245,7 @@ impl Bridge {
         let streams = streams.flatten();
         let step = if self.line.is_some() { self.step_due } else { LocalTime::NEVER };
         let due = streams.chain(ticks).min().unwrap_or(LocalTime::NEVER);
-        due.min(step).min(session.poll_timeout())
+        due.min(step).min(self.session.as_ref().map_or(LocalTime::NEVER, Session::poll_timeout))
     }
 
     /// Writes the next datagram of the session to `out` and says by which port it leaves and where it goes.

@@ -178,3 +178,29 @@ fn everybody_gets_the_clock_of_the_rooms_line_and_nobody_anothers() {
         assert!(received > 150, "{received}");
     }
 }
+
+#[test]
+fn a_room_without_a_session_says_when_the_clock_of_its_port_is_due() {
+    let mut now = LocalTime::from_nanos(1_000_000_000);
+    let grid = Grid::starting_at(LocalTime::ZERO);
+    let settings = BridgeSettings { has_ports: true, ..BridgeSettings::default() };
+    let mut room = Bridge::new(settings, grid, &[1; 32], now);
+    assert_eq!(room.poll_timeout(), LocalTime::NEVER);
+    let at = GridFrame(96_000).position();
+    room.set_line(
+        Timeline::default().with_intent(AuthorId(1), &Intent::Start { beats: Beats::default(), at }),
+    );
+    let settled = now + Span::from_millis(50);
+    let mut ticks = 0;
+    while now < LocalTime::from_nanos(4_000_000_000) {
+        now = now.max(room.poll_timeout());
+        room.handle_timeout(now);
+        while let Some((at, message)) = room.poll_port_clock() {
+            let is_ahead = grid.instant(at) > now + Span::from_millis(9);
+            assert!(is_ahead || now < settled, "{message} is late at {now:?}");
+            ticks += u32::from(message == Message::Realtime(Realtime::Clock));
+        }
+    }
+    // Two seconds at 120 BPM, and the ticks before the start.
+    assert!(ticks >= 96, "{ticks}");
+}

@@ -21,28 +21,19 @@ pub struct RelayProcess {
 }
 
 impl RelayProcess {
-    /// Starts the relay that was built beside this program, on a free port of the loopback.
+    /// Starts the relay that was built beside this program, on a free port of the loopback, without any MIDI of its own.
     pub fn start() -> Result<Self> {
-        Self::with(LOOPBACK, &["--midi-port", "0"])
+        Self::with(LOOPBACK, "[midi]\nport = 0\nsequencer = false\n")
     }
 
     /// Starts one on every address, configured by this text.
     pub fn configured(text: &str) -> Result<Self> {
-        Self::with_text("0.0.0.0:0", text)
+        Self::with("0.0.0.0:0", text)
     }
 
     /// Starts one with this configuration, but for where it listens and keeps its state.
     pub fn with_configuration(text: &str) -> Result<Self> {
-        Self::with_text(LOOPBACK, text)
-    }
-
-    fn with_text(listen: &str, text: &str) -> Result<Self> {
-        let file = std::env::temp_dir().join(format!("lockstep-relay-{}.toml", std::process::id()));
-        std::fs::write(&file, text)?;
-        let words = ["--public-host", "127.0.0.1", "--config", &file.to_string_lossy()];
-        let started = Self::with(listen, &words);
-        let _ = std::fs::remove_file(&file);
-        started
+        Self::with(LOOPBACK, text)
     }
 
     /// Asks it what an admin asks, by `lockstep-relay` with these words: what that printed, or why it failed.
@@ -61,18 +52,22 @@ impl RelayProcess {
         Self::with_configuration(&text)
     }
 
-    fn with(listen: &str, arguments: &[&str]) -> Result<Self> {
+    fn with(listen: &str, configuration: &str) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("lockstep-bench-{}", std::process::id()));
+        let file = folder.with_extension("toml");
+        std::fs::write(&file, configuration)?;
         let mut child = Command::new(program()?)
             .args(["--listen", listen, "--log", "warn", "--members-max", "100", "--state"])
             .arg(&folder)
-            .args(arguments)
+            .args(["--public-host", "127.0.0.1", "--config"])
+            .arg(&file)
             .stdout(Stdio::piped())
             .spawn()
             .context("the relay does not start")?;
         let mut line = String::new();
         let stdout = child.stdout.take().context("the relay has no output")?;
         BufReader::new(stdout).read_line(&mut line)?;
+        let _ = std::fs::remove_file(file);
         let invite = Invite::parse(&line).context("the relay printed no invite")?;
         Ok(Self { child, folder, invite })
     }

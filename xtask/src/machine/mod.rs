@@ -36,6 +36,8 @@ use crate::shell::{is_on_path, target};
 
 /// Debian's kernel of the ordinary kind.
 pub(crate) const KERNEL: &str = "linux-image-amd64";
+/// This host, as the machine sees it.
+pub(crate) const HOST_INSIDE: &str = "10.0.2.2";
 /// What is loaded when nothing else is asked for: the sequencer, its fine timer, Midi Through, and raw MIDI devices.
 const MODULES: [&str; 4] = ["snd-hrtimer", "snd-seq", "snd-seq-dummy", "snd-virmidi"];
 
@@ -65,8 +67,8 @@ pub(crate) struct Options {
 /// A UDP port of this host's loopback and the port inside that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forward {
-    host: u16,
-    machine: u16,
+    pub(crate) host: u16,
+    pub(crate) machine: u16,
 }
 
 /// What is kept between runs, ready.
