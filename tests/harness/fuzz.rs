@@ -16,7 +16,8 @@ mod window;
 
 pub use decoders::{config, documents, elements, handshake, invite};
 pub use midi::{
-    midi_control, midi_history, midi_journal, midi_packet, midi_receiver, midi_repair, midi_rules, midi_session, midi_stream,
+    midi_control, midi_history, midi_journal, midi_packet, midi_receiver, midi_repair, midi_rules,
+    midi_session, midi_stream,
 };
 pub use relay::relay;
 pub use session::{client, server};

@@ -231,7 +231,6 @@ impl Stage {
         Some(ClockMap::new(Ticks::from_count(ticks), self.now, skew))
     }
 
-
     /// One packet that calls itself another sender's.
     fn lie_about_restart(&mut self, input: &mut Input<'_>) {
         let mut header = self.any_header(input);
@@ -272,7 +271,7 @@ impl Stage {
                 Message::Voice(channel, _) => usize::from(channel.index())..usize::from(channel.index()) + 1,
                 Message::Realtime(_) => 16..17,
                 Message::System(System::Reset) => 0..18,
-                _ => 17..18,
+                Message::System(_) | Message::Exclusive(_) | _ => 17..18,
             };
             for last in &mut self.last[lanes] {
                 assert!(*last <= played.at, "{played:?} is before {last:?}");

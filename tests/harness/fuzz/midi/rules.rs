@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_relay::bridge::patch::{Address, Command, Connection, Directions, Patch, Port, RULES_MAX, Rules};
+use lockstep_relay::bridge::patch::{
+    Address, Command, Connection, Directions, Patch, Port, RULES_MAX, Rules,
+};
 
 const PORTS_MAX: usize = 10;
 
@@ -25,8 +27,7 @@ pub fn midi_rules(bytes: &[u8]) {
     assert_eq!(Rules::parse(&rules.to_string()).as_ref(), Ok(&rules));
     let mut patch = Patch::new(rules.clone());
     for (name, place) in names.lines().take(PORTS_MAX).zip(0..) {
-        let directions =
-            [Directions::Both, Directions::Output, Directions::Input][usize::from(place % 3)];
+        let directions = [Directions::Both, Directions::Output, Directions::Input][usize::from(place % 3)];
         let room = name.split_once(':').map(|(room, _)| room.to_owned());
         patch.appeared(Address { client: place, port: 0 }, Port { name: name.to_owned(), directions, room });
         obey(&mut patch);

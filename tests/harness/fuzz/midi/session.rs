@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use core::net::SocketAddr;
 
-use lockstep_shared::rtpmidi::control::{CONTROL_VERSION, ClockStep, Control, Greeting, Receipt, Ssrc, Token};
+use lockstep_shared::rtpmidi::control::{
+    CONTROL_VERSION, ClockStep, Control, Greeting, Receipt, Ssrc, Token,
+};
 use lockstep_shared::rtpmidi::name::Name;
 use lockstep_shared::rtpmidi::session::{
     Answer, Entry, Event, Health, LeaveReason, PARTICIPANTS_MAX, PLACES_MAX, ParticipantId, Policy, Port,
@@ -21,7 +23,8 @@ const HAPPENINGS_MAX: usize = 200;
 const REMEMBERED: usize = 16;
 const SSRCS: [u32; 4] = [0x0BAD_CAFE, 0x0000_CAFE, 7, 0];
 const TOKENS: [u32; 3] = [0x1234_5678, 1, 0];
-const NAMES: [&str; 4] = ["", "Keys", "Pads", "A name that is as long as names may be and then some more of it"];
+const NAMES: [&str; 4] =
+    ["", "Keys", "Pads", "A name that is as long as names may be and then some more of it"];
 /// Half open invitations, and those that somebody is asked about.
 const PENDING_MAX: usize = 256 + 32;
 const ASKED_MAX: usize = 32;
@@ -68,7 +71,8 @@ impl Room {
     fn new(input: &mut Input<'_>) -> Self {
         let policy = policy(input);
         let participants_max = 1 + input.below(4);
-        let settings = Settings { name: Name::new("Lockstep Jam"), policy, participants_max };
+        // As long as it may be: an answer with it is cut.
+        let settings = Settings { name: Name::new(NAMES[3]), policy, participants_max };
         Self {
             now: LocalTime::ZERO + Span::from_millis(1_000),
             session: Session::new(settings, &[9; 32]),
@@ -103,7 +107,8 @@ impl Room {
             }
             6 => {
                 let (port, from, ssrc) = (port(input), address(input), ssrc(input));
-                if let Some(answer) = self.any_heard(input).and_then(|bytes| answer_to(bytes, ssrc, self.now)) {
+                if let Some(answer) = self.any_heard(input).and_then(|bytes| answer_to(bytes, ssrc, self.now))
+                {
                     let mut bytes = Vec::new();
                     answer.encode(&mut bytes);
                     self.arrive(port, from, &bytes);
@@ -204,7 +209,9 @@ impl Room {
             _ => {}
         }
         self.events(None);
-        if which == 21 && let Some(id) = id {
+        if which == 21
+            && let Some(id) = id
+        {
             self.tell(id).was_here = false;
         }
         if self.is_over {
@@ -301,7 +308,8 @@ impl Room {
                 Control::Clock { ssrc, step: ClockStep::Ask(ticks) }
             }
             13 => {
-                let [first, second] = [input.i64(), input.i64()].map(i64::cast_unsigned).map(Ticks::from_count);
+                let [first, second] =
+                    [input.i64(), input.i64()].map(i64::cast_unsigned).map(Ticks::from_count);
                 Control::Clock { ssrc, step: ClockStep::Finish(first, second, first) }
             }
             14 => Control::Receipt { ssrc, receipt: Receipt { upper: input.u16(), lower: input.u16() } },

@@ -20,8 +20,10 @@ pub fn midi_stream(bytes: &[u8]) {
     let (heard, passed) = parsed(bytes);
     let read = Reading::of(bytes);
     assert_eq!(passed, read.passed);
-    let (live, others): (Vec<_>, Vec<_>) =
-        heard.iter().cloned().partition(|message| is_live(message.short().map_or(0, |short| short.as_slice()[0])));
+    let (live, others): (Vec<_>, Vec<_>) = heard
+        .iter()
+        .cloned()
+        .partition(|message| is_live(message.short().map_or(0, |short| short.as_slice()[0])));
     assert_eq!((live, others), (read.live, read.others));
     comes_back(&heard);
     senders(bytes);
