@@ -111,7 +111,7 @@ fn a_drum_machines_clock_leads_the_room_through_jitter_and_loss() {
     late.sort_by(f64::total_cmp);
     let (least, middle, most) = (late[0], late[late.len() / 2], late[late.len() - 1]);
     println!("{middle:.2} ms late, from {least:.2} to {most:.2} ms, {revisions} revisions in 30 s");
-    assert!(middle.abs() < 1.5 && most - least < 4.0, "{least} {middle} {most}");
+    assert!(middle.abs() < 1.5 && most - least < 6.0, "{least} {middle} {most}");
     assert!(revisions < 300, "{revisions}");
 }
 

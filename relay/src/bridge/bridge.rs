@@ -8,7 +8,7 @@ use lockstep_shared::midi::message::Message;
 use lockstep_shared::midi::{ClockOffset, Realtime};
 use lockstep_shared::rtpmidi::name::Name;
 use lockstep_shared::rtpmidi::session::{
-    Event, LeaveReason, PARTICIPANTS_MAX, ParticipantId, Policy, Port, Return, Session, Settings,
+    Event, LeaveReason, PARTICIPANTS_MAX, PLACES_MAX, ParticipantId, Policy, Port, Return, Session, Settings,
 };
 use lockstep_shared::rtpmidi::stream::Origin;
 use lockstep_shared::session::Entropy;
@@ -178,8 +178,17 @@ impl Bridge {
 
     /// Somebody asks no more: it was sent away.
     pub(super) fn forget_asking(&mut self, id: ParticipantId) {
-        if let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.presence == Presence::Asking) {
-            peer.presence = Presence::Away;
+        if self.peers.get(&id).is_some_and(|peer| peer.presence == Presence::Asking) {
+            self.peers.remove(&id);
+        }
+    }
+
+    /// Forgets those that are gone longest, beyond as many as the session remembers.
+    fn forget_beyond(&mut self) {
+        while self.peers.len() > PLACES_MAX {
+            let gone = self.peers.iter().find(|(_, peer)| peer.presence == Presence::Away).map(|(id, _)| *id);
+            let Some(id) = gone else { return };
+            self.peers.remove(&id);
         }
     }
 
@@ -239,7 +248,9 @@ impl Bridge {
             return LocalTime::NEVER;
         }
         let clocks = self.peers.values().map(|peer| &peer.clock).chain([&self.port_clock]);
-        let ticks = clocks.filter_map(ClockOut::due).map(|at| self.grid.instant(at)).min();
+        // The first nanosecond at which the grid is there: the nearest one may lie before.
+        let instant = |at| self.grid.instant(at) + Span::from_nanos(1);
+        let ticks = clocks.filter_map(ClockOut::due).map(instant).min();
         let streams =
             self.peers.values().flat_map(|peer| [peer.sender.poll_timeout(), peer.receiver.poll_timeout()]);
         let streams = streams.flatten();
@@ -315,11 +326,13 @@ impl Bridge {
                     let mut peer = self.new_peer(id, name.to_string(), address);
                     peer.presence = Presence::Asking;
                     self.peers.insert(id, peer);
+                    self.forget_beyond();
                     self.events.push_back(BridgeEvent::Asked { name: name.to_string(), address });
                 }
                 Event::Joined { id, name, address } => {
                     let peer = self.new_peer(id, name.to_string(), address);
                     self.peers.insert(id, peer);
+                    self.forget_beyond();
                     self.events.push_back(BridgeEvent::Here { id, name: name.to_string(), address });
                 }
                 Event::Returned { id, address, how } => self.returned(now, id, address, how),
@@ -339,6 +352,9 @@ impl Bridge {
                         }
                         let name = peer.name.clone();
                         self.events.push_back(BridgeEvent::Gone { id, name, reason: word(reason) });
+                    }
+                    if reason == LeaveReason::GaveUp {
+                        self.peers.remove(&id);
                     }
                 }
                 Event::Media { id, bytes } => {
@@ -368,6 +384,14 @@ impl Bridge {
 
     fn returned(&mut self, now: LocalTime, id: ParticipantId, address: SocketAddr, how: Return) {
         let ssrc = self.session.as_ref().and_then(|session| session.ssrc(id)).unwrap_or_default();
+        if !self.peers.contains_key(&id) {
+            // The session remembers it longer than the bridge did.
+            let name =
+                self.session.as_ref().and_then(|session| session.participant(id)).map(|here| here.name);
+            let peer = self.new_peer(id, name.unwrap_or_default().to_string(), address);
+            self.peers.insert(id, peer);
+            self.forget_beyond();
+        }
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.address = address.to_string();
         peer.presence = Presence::Here;

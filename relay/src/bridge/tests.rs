@@ -154,7 +154,7 @@ fn who_is_not_on_the_list_waits_for_approval() {
     let status = studio.ends[0].0.status(studio.now);
     let states: Vec<_> =
         status.participants.iter().map(|one| (one.name.as_str(), one.state.as_str())).collect();
-    assert_eq!(states, [("keys", "here"), ("pads", "away")]);
+    assert_eq!(states, [("keys", "here")]);
 }
 
 #[test]
@@ -203,4 +203,27 @@ fn a_room_without_a_session_says_when_the_clock_of_its_port_is_due() {
     }
     // Two seconds at 120 BPM, and the ticks before the start.
     assert!(ticks >= 96, "{ticks}");
+}
+
+#[test]
+fn who_asks_and_gives_up_ever_again_is_not_kept() {
+    let mut studio = Studio::new(Policy::default());
+    studio.pass(1_500);
+    for round in 0..300_u32 {
+        // Each with a token and an SSRC of its own, from one address.
+        let greeting = |letters: [u8; 2]| {
+            let mut bytes = vec![0xFF, 0xFF, letters[0], letters[1], 0, 0, 0, 2];
+            bytes.extend(round.to_be_bytes());
+            bytes.extend((round + 77).to_be_bytes());
+            bytes.extend(b"stranger\0");
+            bytes
+        };
+        let from = SocketAddr::from(([192, 168, 1, 99], 9_000));
+        for letters in [*b"IN", *b"BY"] {
+            let now = studio.now;
+            studio.ends[0].0.handle_datagram(now, Port::Control, from, &greeting(letters));
+            studio.pass(101);
+        }
+    }
+    assert!(studio.ends[0].0.status(studio.now).participants.len() <= 4);
 }

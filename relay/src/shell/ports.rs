@@ -21,6 +21,9 @@ use super::wake::Waker;
 use crate::bridge::patch::{Address, Patch, Rules};
 use crate::bridge::{BridgeEvent, Source};
 
+/// Participants' ports of a room: the sequencer allows a client 254 in all.
+const PARTICIPANT_PORTS_MAX: usize = 240;
+
 /// See the module's page.
 #[derive(Debug)]
 pub struct Ports {
@@ -94,7 +97,9 @@ impl Ports {
     /// What the relay says of a room's participants: whoever is here has a port.
     pub fn note(&mut self, room: usize, event: &BridgeEvent) {
         if let BridgeEvent::Here { id, name, .. } = event
-            && self.rooms.get(room).is_some_and(|room| !room.participants.contains_key(id))
+            && self.rooms.get(room).is_some_and(|room| {
+                room.participants.len() < PARTICIPANT_PORTS_MAX && !room.participants.contains_key(id)
+            })
             && let Some(port) = self.open_port(room, Some(*id), name)
         {
             self.rooms[room].participants.insert(*id, port);
