@@ -199,9 +199,11 @@ impl Ports {
     /// Ends what senders hold at ports.
     fn release(&mut self, is_meant: impl Fn(PortId, Address) -> bool) {
         let now = clock::now();
-        let meant = self.held.extract_if(.., |(port, sender), _| is_meant(*port, *sender));
-        for ((port, _), mut held) in meant.collect::<Vec<_>>() {
-            held.release().into_iter().for_each(|ending| self.give(port, now, ending));
+        let meant: Vec<_> =
+            self.held.keys().filter(|(port, sender)| is_meant(*port, *sender)).copied().collect();
+        for key in meant {
+            let endings = self.held.remove(&key).map(|mut held| held.release()).unwrap_or_default();
+            endings.into_iter().for_each(|ending| self.give(key.0, now, ending));
         }
     }
 
