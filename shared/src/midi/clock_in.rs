@@ -142,6 +142,26 @@ impl ClockIn {
         }
     }
 
+    /// Counts a tick of which something else than its arrival tells: that it was, and not when.
+    ///
+    /// Real-time: yes. Bound: constant work.
+    pub fn count_tick(&mut self) {
+        match self.motion {
+            Motion::Stopped => {}
+            Motion::Starting => {
+                self.last += 1;
+                self.motion = Motion::Playing;
+            }
+            Motion::Playing => self.last += 1,
+        }
+        // A line of one tick has no period to move on by: the next tick begins it anew.
+        self.line = self.line.take().filter(|line| line.ticks >= 2);
+        if let Some(line) = &mut self.line {
+            line.recent.last += Span::from_nanos(i64_round(line.period));
+            line.advance(line.period);
+        }
+    }
+
     /// Where the clock is at `at`; `None` before two ticks.
     ///
     /// Real-time: yes. Bound: constant work.

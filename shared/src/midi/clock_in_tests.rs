@@ -173,3 +173,27 @@ fn confidence_rises_with_ticks_and_falls_with_jitter() {
     assert!(confidence(200, 0.0) > 0.98);
     assert!(confidence(200, 10.0) < 0.9);
 }
+
+#[test]
+fn ticks_that_only_a_journal_tells_keep_the_position_even_the_downbeat() {
+    let tick = Span::from_millis(20);
+    let mut clock = ClockIn::default();
+    let mut now = LocalTime::from_nanos(1_000_000_000);
+    for _ in 0..48 {
+        clock.handle(now, Realtime::Clock);
+        now += tick;
+    }
+    clock.handle(now, Realtime::Start);
+    // The downbeat and a run of four later on never arrive.
+    for number in 0..200 {
+        if number == 0 || (100..104).contains(&number) {
+            clock.count_tick();
+        } else {
+            clock.handle(now, Realtime::Clock);
+        }
+        now += tick;
+    }
+    let reading = clock.reading(now - tick).expect("a line");
+    assert!((reading.quarters - 199.0 / 24.0).abs() < 0.001, "{reading:?}");
+    assert_eq!((clock.counters().lost, clock.counters().doubled, clock.counters().restarts), (0, 0, 0));
+}
