@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::rtpmidi::time::{ClockMap, Ticks};
-use crate::time::convert::{f64_from_i64, i64_from_usize, i64_round};
+use crate::time::convert::{f64_from_i64, f64_from_usize, i64_from_usize, i64_round};
 use crate::time::{LocalTime, Span};
 
 /// Rounds that the line is drawn through: nearly three minutes of them.
@@ -185,10 +185,14 @@ impl Round {
 /// The line through `rounds`, which are sorted by their trips, as of `at`.
 fn fit(rounds: &[Round], at: LocalTime) -> Line {
     let least = rounds.first().map_or(Span::ZERO, |round| round.trip);
-    // Where on the way a reading was taken is unknown to half of what its trip took longer than the shortest.
+    // Where on the way a reading was taken is unknown to half of what its trip took longer than the shortest possible
+    // one. The shortest seen is not that: it is about as far above as the others are above it.
+    let excess = |round: &Round| (round.trip - least).secs_f64() / 2.0;
+    let common_doubt = rounds.iter().map(excess).sum::<f64>() / f64_from_usize(rounds.len().max(1));
+    let certain = QUANTUM_SECONDS * QUANTUM_SECONDS + common_doubt * common_doubt;
     let weighted = rounds.iter().map(|round| {
-        let doubt = (round.trip - least).secs_f64() / 2.0;
-        let weight = 1.0 / (QUANTUM_SECONDS * QUANTUM_SECONDS + doubt * doubt);
+        let doubt = excess(round);
+        let weight = 1.0 / (certain + doubt * doubt);
         let time = (round.middle - at).secs_f64();
         (weight, time, round.seconds() - time)
     });
