@@ -218,9 +218,6 @@ impl Bridge {
 
     /// A source has gone: ends what it holds.
     pub fn drop_source(&mut self, now: LocalTime, source: Source) {
-        if source == Source::RoomPort && self.settings.clock_from.as_deref() == Some(CLOCK_FROM_SEQUENCER) {
-            self.lead.leave();
-        }
         self.hub.drop_source(self.grid.position(now), source);
     }
 
@@ -279,7 +276,7 @@ impl Bridge {
         let passed = self.hub.poll_passed()?;
         let at = self.grid.instant(passed.at);
         for (id, peer) in &mut self.peers {
-            if passed.from != Some(Source::Peer(*id)) && peer.presence == Presence::Here {
+            if passed.from != Some(Source::Peer(*id)) && peer.presence.is_told() {
                 peer.tell(now, at, &passed.message);
             }
         }
@@ -395,8 +392,9 @@ impl Bridge {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.address = address.to_string();
         peer.presence = Presence::Here;
-        if how == Return::Anew {
-            peer.renew(now, ssrc, &mut self.entropy);
+        match how {
+            Return::Anew => peer.renew(now, ssrc, &mut self.entropy),
+            Return::Same => peer.sender.remind(now),
         }
         self.events.push_back(BridgeEvent::Here { id, name: peer.name.clone(), address });
     }
@@ -416,13 +414,15 @@ impl Bridge {
         let leads = self.settings.clock_from.as_ref() == Some(&peer.name);
         while let Some(played) = peer.receiver.poll_event(now) {
             let at = self.grid.position(played.at);
-            // A tick that a journal tells comes at no time of its own; what measures the clock counts it by itself.
-            let is_timed =
-                played.message != Message::Realtime(Realtime::Clock) || played.origin == Origin::Sent;
-            if let (Message::Realtime(event), true) = (&played.message, leads && is_timed) {
-                // What is measured is when it was played, not when its buffer lets it be heard.
-                let at = played.at - peer.receiver.delay();
-                self.lead.handle(at, self.grid.position(at), *event, self.line.as_ref());
+            if let (Message::Realtime(event), true) = (&played.message, leads) {
+                if *event == Realtime::Clock && played.origin != Origin::Sent {
+                    // A journal tells that it was, not when.
+                    self.lead.count_tick();
+                } else {
+                    // What is measured is when it was played, not when its buffer lets it be heard.
+                    let at = played.at - peer.receiver.delay();
+                    self.lead.handle(at, self.grid.position(at), *event, self.line.as_ref());
+                }
             }
             self.hub.take(now, Source::Peer(id), at, played.message);
         }
@@ -436,8 +436,7 @@ impl Bridge {
             // Who leads gets no clock: it would chase itself.
             let leads = |name: &str| self.settings.clock_from.as_deref() == Some(name);
             for peer in self.peers.values_mut() {
-                let line =
-                    self.line.as_ref().filter(|_| peer.presence == Presence::Here && !leads(&peer.name));
+                let line = self.line.as_ref().filter(|_| peer.presence.is_told() && !leads(&peer.name));
                 peer.clock.advance(line, grid);
             }
             let line = self.line.as_ref().filter(|_| !leads(CLOCK_FROM_SEQUENCER));
@@ -445,7 +444,7 @@ impl Bridge {
         }
         for peer in self.peers.values_mut() {
             while let Some((at, event)) = peer.clock.pop(grid) {
-                if peer.presence == Presence::Here {
+                if peer.presence.is_told() {
                     peer.tell(now, self.grid.instant(at), &Message::Realtime(event));
                 }
             }

@@ -60,6 +60,11 @@ impl ClockLead {
         }
     }
 
+    /// Counts a tick whose time nobody knows.
+    pub(super) fn count_tick(&mut self) {
+        self.clock.count_tick();
+    }
+
     /// The clock has gone: the line runs on, as when a leading member goes.
     pub(super) fn leave(&mut self) {
         *self = Self { proposal: Some(Proposal::Gone), ..Self::default() };

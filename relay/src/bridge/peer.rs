@@ -87,6 +87,14 @@ impl Peer {
 }
 
 impl Presence {
+    /// Whether it is told what passes. One that is quiet hears of it by the journal when it is back.
+    pub(super) const fn is_told(self) -> bool {
+        match self {
+            Self::Here | Self::Quiet => true,
+            Self::Asking | Self::Away => false,
+        }
+    }
+
     /// For people.
     pub(super) const fn word(self) -> &'static str {
         match self {

@@ -221,6 +221,14 @@ impl Sender {
         Acknowledged::Ignored
     }
 
+    /// The receiver may have missed whatever it has not acknowledged, and nothing else may follow: tells it again soon,
+    /// in guard packets.
+    pub const fn remind(&mut self, now: LocalTime) {
+        if self.history.is_some() && self.last_media.is_some() {
+            self.guard.restart(now);
+        }
+    }
+
     /// Writes the next packet that is due into `packet`, which is emptied first. False if none is.
     pub fn poll_transmit(&mut self, now: LocalTime, packet: &mut Vec<u8>) -> bool {
         packet.clear();
