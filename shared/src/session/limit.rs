@@ -22,6 +22,12 @@ impl Bucket {
         Self { tokens: burst, burst, refilled: now }
     }
 
+    /// Whether nothing has been asked since `before`.
+    #[must_use]
+    pub fn has_rested(&self, before: LocalTime) -> bool {
+        self.refilled <= before
+    }
+
     /// Whether one more may happen now.
     pub fn take(&mut self, now: LocalTime, per_second: f64) -> bool {
         let passed = f64_from_i64((now - self.refilled).nanos().max(0)) * 1e-9;
@@ -51,7 +57,7 @@ impl HelloLimit {
     pub(super) fn allows(&mut self, now: LocalTime, from: SocketAddr) -> bool {
         if self.networks.len() >= NETWORKS_MAX {
             let rested = now - Span::from_millis(10_000);
-            self.networks.retain(|_, bucket| bucket.refilled > rested);
+            self.networks.retain(|_, bucket| !bucket.has_rested(rested));
             if self.networks.len() >= NETWORKS_MAX {
                 return false;
             }

@@ -4,28 +4,20 @@ use std::collections::BTreeMap;
 
 use core::net::IpAddr;
 
+use crate::session::Bucket;
 use crate::time::{LocalTime, Span};
 
-/// Invitations of one address (of one /64 in IPv6): this often on average, and so many at once. A participant needs one
-/// a second; a dozen behind one router return together.
-const EACH: Rate = Rate { every: Span::from_millis(100), burst: 24 };
+/// Invitations of one address (of one /64 in IPv6) a second, and at once. A participant needs one a second; a dozen behind
+/// one router return together.
+const EACH_PER_SECOND: f64 = 10.0;
+const EACH_BURST: f64 = 24.0;
 /// Invitations of all strangers together: a whole room that returns at once, and a flood costs no more than this.
-const ALL: Rate = Rate { every: Span::from_millis(5), burst: 256 };
+const ALL_PER_SECOND: f64 = 200.0;
+const ALL_BURST: f64 = 256.0;
+/// An address that has not invited for so long has its whole burst again.
+const RESTED_AFTER: Span = Span::from_millis(2_400);
 /// Addresses remembered; when so many invited within seconds, nobody else is heard until they rest.
 const ADDRESSES_MAX: usize = 1_024;
-
-/// Lets a thing happen every so often, and `burst` times at once.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    every: Span,
-    burst: i64,
-}
-
-/// When the allowance of a [`Rate`] is whole again.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    whole_at: LocalTime,
-}
 
 /// See the module's page.
 #[derive(Clone, Debug)]
@@ -45,7 +37,7 @@ pub(super) enum Standing {
 
 impl InviteLimit {
     pub(super) const fn new() -> Self {
-        Self { each: BTreeMap::new(), all: Bucket { whole_at: LocalTime::ZERO } }
+        Self { each: BTreeMap::new(), all: Bucket::full(LocalTime::ZERO, ALL_BURST) }
     }
 
     /// Whether one more invitation from `address` is heard now.
@@ -53,33 +45,22 @@ impl InviteLimit {
         let address = network(address);
         match standing {
             Standing::Known => {}
-            Standing::Stranger if !self.all.take(now, ALL) => return false,
+            Standing::Stranger if !self.all.take(now, ALL_PER_SECOND) => return false,
             Standing::Stranger => {}
         }
         if !self.each.contains_key(&address) && self.each.len() >= ADDRESSES_MAX {
-            self.each.retain(|_, bucket| bucket.whole_at > now);
+            self.each.retain(|_, bucket| !bucket.has_rested(now - RESTED_AFTER));
             if self.each.len() >= ADDRESSES_MAX && standing == Standing::Stranger {
                 return false;
             }
         }
-        self.each.entry(address).or_insert(Bucket { whole_at: now }).take(now, EACH)
+        self.each.entry(address).or_insert_with(|| Bucket::full(now, EACH_BURST)).take(now, EACH_PER_SECOND)
     }
 
     /// Addresses remembered.
     #[cfg(test)]
     pub(super) fn addresses(&self) -> usize {
         self.each.len()
-    }
-}
-
-impl Bucket {
-    fn take(&mut self, now: LocalTime, rate: Rate) -> bool {
-        let whole_at = self.whole_at.max(now) + rate.every;
-        if (whole_at - now).nanos() > rate.every.nanos() * rate.burst {
-            return false;
-        }
-        self.whole_at = whole_at;
-        true
     }
 }
 
