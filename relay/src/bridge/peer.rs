@@ -58,7 +58,7 @@ impl Peer {
         }
     }
 
-    /// Begins both streams anew: the peer has. What it was told and nobody holds any more is ended.
+    /// Begins both streams anew: the peer has. What it was told to hold is ended, for it may hold it since then.
     pub(super) fn renew(&mut self, now: LocalTime, ssrc: Ssrc, entropy: &mut Entropy) {
         self.sender = new_sender(ssrc, entropy);
         self.receiver = new_receiver();

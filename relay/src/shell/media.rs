@@ -258,10 +258,17 @@ impl Media {
     /// Hands on what leaves otherwise than by the members' and RTP-MIDI's sessions.
     fn drain_midi(&mut self) {
         let now = clock::now();
-        while let Ok(Some((room, port, to))) =
-            contain(|| self.relay.poll_midi_transmit(now, &mut self.packet))
-        {
-            self.tally.send_refused += u64::from(!self.midi.send(room, port, to, &self.packet));
+        loop {
+            match contain(|| self.relay.poll_midi_transmit(now, &mut self.packet)) {
+                Ok(Some((room, port, to))) => {
+                    self.tally.send_refused += u64::from(!self.midi.send(room, port, to, &self.packet));
+                }
+                Ok(None) => break,
+                Err(panicked) => {
+                    self.note(Err(panicked));
+                    break;
+                }
+            }
         }
         while let Some((room, outward)) = self.relay.poll_outward() {
             self.pass_outward(room, &outward);
