@@ -224,6 +224,7 @@ impl Bridge {
     /// The room's line, as everybody has it from now on.
     pub fn set_line(&mut self, line: Timeline) {
         self.line = Some(line);
+        self.hub.set_line();
     }
 
     /// Does what is due.

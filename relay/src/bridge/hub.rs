@@ -1,11 +1,12 @@
 //! Messages in, messages out, and what each source still holds.
 //!
-//! The clock and the transport are not passed on: everybody's clock is derived from the timeline. Neither is active
-//! sensing, which says something of one cable. When a source drops, exactly what it holds is ended; a source that
+//! The clock and the transport are not passed on: everybody's clock is derived from the timeline. A song position is, as
+//! long as the room has no timeline that it would contradict. Active sensing is not, which says something of one cable. When a source drops, exactly what it holds is ended; a source that
 //! pauses holds what it holds.
 
 use std::collections::{BTreeMap, VecDeque};
 
+use lockstep_shared::midi::Realtime;
 use lockstep_shared::midi::message::{Channel, Held, Message, System, U7, U14, Voice};
 use lockstep_shared::rtpmidi::session::ParticipantId;
 use lockstep_shared::session::Bucket;
@@ -61,6 +62,8 @@ pub struct HubCounters {
 pub struct Hub {
     sources: BTreeMap<Source, Heard>,
     passed: VecDeque<Passed>,
+    /// Whether the room has a line, which says where the song is.
+    has_line: bool,
     counters: HubCounters,
 }
 
@@ -73,7 +76,13 @@ struct Heard {
 impl Hub {
     /// Takes a message of `from` that counts at `at`.
     pub fn take(&mut self, now: LocalTime, from: Source, at: GridPosition, message: Message) {
-        if matches!(message, Message::Realtime(_) | Message::System(System::ActiveSensing)) {
+        let is_passed = match message {
+            Message::Realtime(Realtime::SongPosition(_)) => !self.has_line,
+            Message::Realtime(Realtime::Clock | Realtime::Start | Realtime::Continue | Realtime::Stop)
+            | Message::System(System::ActiveSensing) => false,
+            Message::Voice(..) | Message::System(_) | Message::Exclusive(_) | _ => true,
+        };
+        if !is_passed {
             return;
         }
         let heard = self
@@ -88,6 +97,11 @@ impl Hub {
         }
         heard.held.note(&message);
         self.pass(Some(from), at, message);
+    }
+
+    /// The room has a line from now on.
+    pub const fn set_line(&mut self) {
+        self.has_line = true;
     }
 
     /// The source has dropped: ends what it holds.
@@ -144,8 +158,6 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use lockstep_shared::midi::Realtime;
-
     use super::*;
 
     const ADA: Source = Source::Member(MemberId(1));
@@ -173,6 +185,17 @@ mod tests {
         hub.drop_source(AT, ADA);
         assert_eq!(drain(&mut hub), []);
         assert_eq!(hub.counters().silenced, 1);
+    }
+
+    #[test]
+    fn a_song_position_passes_while_the_room_has_none_of_its_own() {
+        let mut hub = Hub::default();
+        let position = Message::from_short(&[0xF2, 4, 1]).expect("a song position");
+        hub.take(LocalTime::ZERO, ADA, AT, position.clone());
+        assert_eq!(drain(&mut hub), [position.clone()]);
+        hub.set_line();
+        hub.take(LocalTime::ZERO, ADA, AT, position);
+        assert_eq!(drain(&mut hub), []);
     }
 
     #[test]
