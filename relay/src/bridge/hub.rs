@@ -192,7 +192,7 @@ mod tests {
         let mut hub = Hub::default();
         let position = Message::from_short(&[0xF2, 4, 1]).expect("a song position");
         hub.take(LocalTime::ZERO, ADA, AT, position.clone());
-        assert_eq!(drain(&mut hub), [position.clone()]);
+        assert_eq!(drain(&mut hub), core::slice::from_ref(&position));
         hub.set_line();
         hub.take(LocalTime::ZERO, ADA, AT, position);
         assert_eq!(drain(&mut hub), []);
