@@ -5,19 +5,22 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lockstep_shared::time::GRID_RATE;
 use nice_plug::formatters;
 use nice_plug::params::persist::PersistentField;
 use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, FloatRange, Params};
 use nice_plug::util;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{ClockOffset, Controls, GridUnit, Role, RoomMode, SyncMode};
+use crate::engine::{ClockOffset, Controls, GridUnit, JitterPreset, Role, RoomMode, SyncMode};
 use crate::instance::{Instance, Settings};
 
 /// The longest Sync Delay.
 pub(crate) const SYNC_DELAY_MS_MAX: f32 = 5_000.0;
 /// The furthest Clock Offset, early or late.
 const CLOCK_OFFSET_MS_MAX: f32 = 250.0;
+/// The longest Fixed Jitter.
+const JITTER_FIXED_MS_MAX: f32 = 200.0;
 /// The largest gain.
 const GAIN_DB_MAX: f32 = 12.0;
 /// Where the faders' decibel scale ends; below it they fall to silence.
@@ -66,6 +69,12 @@ pub(crate) struct Parameters {
     /// output, silence to the room. The member stays in the room, so switching back is instant.
     #[id = "bypass"]
     pub(crate) bypass: BoolParam,
+    /// How delay is weighed against gaps.
+    #[id = "jitter"]
+    pub(crate) jitter: EnumParam<JitterChoice>,
+    /// The delay for the network where it is fixed.
+    #[id = "jitter_fixed"]
+    pub(crate) jitter_fixed: FloatParam,
     #[persist = "settings"]
     settings: SavedSettingsOf,
 }
@@ -144,6 +153,23 @@ pub(crate) enum RoleChoice {
     Follow,
 }
 
+/// [`JitterPreset`] as a host shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum JitterChoice {
+    #[id = "tight"]
+    #[name = "Tight"]
+    Tight,
+    #[id = "default"]
+    #[name = "Default"]
+    Default,
+    #[id = "recording"]
+    #[name = "Recording"]
+    Recording,
+    #[id = "fixed"]
+    #[name = "Fixed"]
+    Fixed,
+}
+
 /// The settings as a project holds them. What is missing keeps its default; what is unknown is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -185,6 +211,14 @@ impl Parameters {
             .with_step_size(0.1)
             .with_value_to_string(formatters::v2s_f32_rounded(1)),
             bypass: BoolParam::new("Bypass", false).make_bypass(),
+            jitter: EnumParam::new("Jitter", JitterChoice::Default),
+            jitter_fixed: FloatParam::new(
+                "Fixed Jitter",
+                10.0,
+                FloatRange::Linear { min: 0.0, max: JITTER_FIXED_MS_MAX },
+            )
+            .with_unit(" ms")
+            .with_value_to_string(formatters::v2s_f32_rounded(2)),
             settings: SavedSettingsOf(instance),
         }
     }
@@ -208,6 +242,12 @@ impl Parameters {
             },
             role: self.role.value().into(),
             clock_offset: ClockOffset::from_millis(self.clock_offset.value().into()),
+            jitter: match self.jitter.value() {
+                JitterChoice::Tight => JitterPreset::Tight,
+                JitterChoice::Default => JitterPreset::Default,
+                JitterChoice::Recording => JitterPreset::Recording,
+                JitterChoice::Fixed => fixed(within(self.jitter_fixed.value(), JITTER_FIXED_MS_MAX)),
+            },
         };
         if self.bypass.value() { bypassed(controls) } else { controls }
     }
@@ -288,6 +328,11 @@ pub(crate) fn lock(instance: &Mutex<Instance>) -> MutexGuard<'_, Instance> {
     instance.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A fixed delay, in the grid's frames.
+fn fixed(delay_ms: f32) -> JitterPreset {
+    JitterPreset::Fixed(f64::from(delay_ms) * f64::from(GRID_RATE) / 1_000.0)
+}
+
 /// What bypass makes of `controls`; the delay stays, so that switching back finds everything in place.
 const fn bypassed(controls: Controls) -> Controls {
     Controls { monitor_gain: 1.0, mute_send: true, mute_receive: true, ..controls }
@@ -347,7 +392,9 @@ mod tests {
                 "grid_unit",
                 "role",
                 "clock_offset",
-                "bypass"
+                "bypass",
+                "jitter",
+                "jitter_fixed"
             ]
         );
     }
@@ -368,6 +415,7 @@ mod tests {
                 sync_mode: SyncMode::Tight,
                 role: Role::Auto,
                 clock_offset: ClockOffset::default(),
+                jitter: JitterPreset::Default,
             }
         );
     }

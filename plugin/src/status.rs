@@ -1,5 +1,9 @@
 //! What the editor shows.
 
+use std::fmt;
+
+use lockstep_shared::jitter::Reason;
+
 /// How the link to the relay stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LinkState {
@@ -31,6 +35,32 @@ pub struct StripStatus {
     pub latency_ms: f64,
     /// Chunks that had to be concealed, in a million.
     pub concealed_ppm: f64,
+    /// What its way through the network asks for; none while it is not played here.
+    pub network: Option<NetworkStatus>,
+}
+
+/// What a strip's way through the network asks for, and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NetworkStatus {
+    /// The delay that is cheapest by the preset.
+    pub delay_ms: f64,
+    /// Chunks of the last minute that came later than that, in a million: what it costs not to wait longer.
+    pub late_ppm: f64,
+    /// Why the delay was moved last.
+    pub reason: Reason,
+}
+
+impl fmt::Display for NetworkStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { delay_ms, late_ppm, reason } = self;
+        let why = match reason {
+            Reason::Starting => "the network is still being watched",
+            Reason::Worse => "it rose as sound came later than before",
+            Reason::Better => "it fell as sound came more evenly",
+            Reason::Preset => "you chose so",
+        };
+        write!(f, "Its network asks for {delay_ms:.1} ms, {:.2} % comes later still; {why}.", late_ppm / 1e4)
+    }
 }
 
 /// One member of the room.

@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use atomic_float::{AtomicF32, AtomicF64};
 use lockstep_shared::clock::{HostPace, RoomMap};
 use lockstep_shared::dsp::ChunkFrames;
+use lockstep_shared::jitter::Reason;
 use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, Span};
 use lockstep_shared::timeline::Timeline;
 use lockstep_shared::timeline::author::Reading;
@@ -206,6 +207,40 @@ pub struct LaneGauges {
     pub concealed: AtomicU64,
     /// Chunks refused because they came after their time.
     pub late: AtomicU64,
+    /// The delay that the network asks for by the preset.
+    pub jitter_ms: AtomicF64,
+    /// The share of the last minute's chunks that came later than that.
+    pub late_share: AtomicF64,
+    /// How much longer a chunk is waited for than the earliest arrival, in grid frames.
+    pub spare_frames: AtomicF64,
+    /// What a missing chunk costs by the preset, in frames of delay for all.
+    pub late_cost_frames: AtomicF64,
+    reason: AtomicU8,
+}
+
+impl LaneGauges {
+    /// Why the delay that the network asks for is what it is.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn set_reason(&self, reason: Reason) {
+        let code = match reason {
+            Reason::Starting => 0,
+            Reason::Worse => 1,
+            Reason::Better => 2,
+            Reason::Preset => 3,
+        };
+        self.reason.store(code, Ordering::Relaxed);
+    }
+
+    /// Why the delay that the network asks for is what it is.
+    pub fn reason(&self) -> Reason {
+        match self.reason.load(Ordering::Relaxed) {
+            1 => Reason::Worse,
+            2 => Reason::Better,
+            3 => Reason::Preset,
+            _ => Reason::Starting,
+        }
+    }
 }
 
 impl Gauges {

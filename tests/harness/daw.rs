@@ -1,6 +1,6 @@
 //! Hosts as they are: which block comes next, what is in it, and when it comes.
 
-use lockstep_plugin::engine::{ClockOffset, Controls, HostTransport, Role, RoomMode, SyncMode};
+use lockstep_plugin::engine::{ClockOffset, Controls, HostTransport, JitterPreset, Role, RoomMode, SyncMode};
 use lockstep_shared::time::{DeviceFrame, SampleRate, Span};
 
 use crate::clock::Crystal;
@@ -89,5 +89,6 @@ pub const fn open_controls(room_mode: RoomMode) -> Controls {
         sync_mode: SyncMode::Tight,
         role: Role::Off,
         clock_offset: ClockOffset::NONE,
+        jitter: JitterPreset::Default,
     }
 }

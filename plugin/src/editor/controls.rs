@@ -5,7 +5,7 @@ use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, Param, ParamSet
 use nice_plug_egui::widgets::ParamSlider;
 
 use super::theme;
-use crate::params::{GridUnitChoice, Parameters, RoleChoice, RoomModeChoice, SyncModeChoice};
+use crate::params::{GridUnitChoice, JitterChoice, Parameters, RoleChoice, RoomModeChoice, SyncModeChoice};
 use crate::status::Status;
 
 /// Width of the names before the values.
@@ -30,6 +30,10 @@ pub(super) fn show(ui: &mut Ui, parameters: &Parameters, host: &ParamSetter<'_>,
     row(ui, "Sync Mode", |ui| choices(ui, &parameters.sync_mode, sync, host));
     if parameters.sync_mode.value() == SyncModeChoice::Grid {
         row(ui, "Grid Unit", |ui| unit(ui, &parameters.grid_unit, host));
+    }
+    row(ui, "Jitter", |ui| choices(ui, &parameters.jitter, weighing, host));
+    if parameters.jitter.value() == JitterChoice::Fixed {
+        slider(ui, &parameters.jitter_fixed, host);
     }
     row(ui, "Transport Role", |ui| choices(ui, &parameters.role, part, host));
     if parameters.role.value() == RoleChoice::Follow {
@@ -116,6 +120,15 @@ const fn sync(choice: SyncModeChoice) -> &'static str {
         SyncModeChoice::Tight => "Everybody as early as the network allows.",
         SyncModeChoice::Room => "Everybody hears the same beat at the same moment.",
         SyncModeChoice::Grid => "The others a whole musical unit late: their beats fall on yours.",
+    }
+}
+
+const fn weighing(choice: JitterChoice) -> &'static str {
+    match choice {
+        JitterChoice::Tight => "The least delay; up to about 1 % of the sound has to be filled in.",
+        JitterChoice::Default => "As little delay as sounds clean on this network.",
+        JitterChoice::Recording => "More delay, so that next to nothing has to be filled in.",
+        JitterChoice::Fixed => "A delay of your own, whatever the network does.",
     }
 }
 

@@ -78,7 +78,10 @@ fn show_strip(
                 ui.label(RichText::new(share(strip.concealed_ppm)).small().color(concealed))
                     .on_hover_text("How much of it came too late or never and had to be filled in.");
                 ui.label(RichText::new(delay_text(strip.latency_ms)).small())
-                    .on_hover_text("From the player's input to this plugin's output.");
+                    .on_hover_text(strip.network.map_or_else(
+                        || "From the player's input to this plugin's output.".to_owned(),
+                        |network| format!("From the player's input to this plugin's output. {network}"),
+                    ));
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 if heard == Heard::Here {

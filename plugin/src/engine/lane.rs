@@ -5,19 +5,18 @@ use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::Segment;
 use lockstep_shared::dsp::{Gain, Sinc};
-use lockstep_shared::jitter::{ChunkWindow, Insertion, JitterTarget, Move, ReadPointer};
+use lockstep_shared::jitter::{
+    ChunkWindow, Insertion, JitterPreset, JitterTarget, Move, ReadPointer, Urgency,
+};
 use lockstep_shared::sync::{Sight, StampRing, SyncDelay, SyncMode};
-use lockstep_shared::time::GridPosition;
 use lockstep_shared::time::convert::f64_from_usize;
+use lockstep_shared::time::{GRID_RATE, GridPosition};
 
 use super::transport::Song;
 use crate::wiring::{LaneGauges, ReceivedChunk};
 
 /// Chunks that are watched before the strip is played: 43 ms tell how late it comes.
 const WATCH_CHUNKS: u32 = 32;
-/// Chunks over which the share of late ones is taken, and the share from which a rise fades rather than glides.
-const LATE_MEMORY_CHUNKS: f64 = 32.0;
-const LATE_SHARE_URGENT: f64 = 0.1;
 /// Beyond what is asked for, and rounded up to whole steps of a sixth of a millisecond: what changes by a frame now and
 /// then does not move the delay. Long blocks meet the chunks in more ways, and a rare one may ask for a little more.
 const MARGIN_FRAMES: f64 = 4.0;
@@ -47,8 +46,7 @@ pub struct Lane {
     phase: LatestStart,
     fade: Gain,
     stage: Stage,
-    /// The part of the last chunks that came too late to be played.
-    late_share: f64,
+    urgency: Urgency,
     /// The delay that the network and the blocks ask for, with its margin: what it is now, held against small changes.
     least_frames: f64,
     stamps: StampRing,
@@ -63,6 +61,7 @@ pub struct Lane {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     pub(super) mode: SyncMode,
+    pub(super) jitter: JitterPreset,
     /// The user's part of the delay, in grid frames.
     pub(super) user_frames: f64,
     pub(super) song: Song,
@@ -102,7 +101,7 @@ impl Lane {
             phase: LatestStart::default(),
             fade: Gain::new(0.0),
             stage: Stage::Watching(0),
-            late_share: 0.0,
+            urgency: Urgency::default(),
             least_frames: 0.0,
             stamps: StampRing::new(),
             sync: SyncDelay::default(),
@@ -131,8 +130,7 @@ impl Lane {
         self.network.observe(arrived.frames_since(start) + self.after_frames);
         self.phase.observe(now.first.frames_since(start) + self.after_frames);
         let insertion = self.window.insert(index, frames);
-        let is_late = f64::from(u8::from(insertion == Insertion::Late));
-        self.late_share += (is_late - self.late_share) / LATE_MEMORY_CHUNKS;
+        self.urgency.observe(insertion == Insertion::Late);
         match insertion {
             Insertion::Stored => {
                 if let Stage::Watching(seen) = &mut self.stage {
@@ -173,11 +171,26 @@ impl Lane {
         Delays { in_force_frames, least_frames: self.least_frames, beat_error_frames }
     }
 
+    /// Shows what the network asks for, what it costs not to wait longer, and why.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub(super) fn show_network(&self, gauges: &LaneGauges) {
+        let millis = self.network.target_frames() * 1_000.0 / f64::from(GRID_RATE);
+        gauges.jitter_ms.store(millis, Ordering::Relaxed);
+        gauges.late_share.store(self.network.late_share(), Ordering::Relaxed);
+        gauges.set_reason(self.network.reason());
+        let spare =
+            self.network.earliest_frames().map_or(0.0, |earliest| self.pointer.delay_frames() - earliest);
+        gauges.spare_frames.store(spare, Ordering::Relaxed);
+        gauges.late_cost_frames.store(self.network.late_cost_frames(), Ordering::Relaxed);
+    }
+
     /// Moves the delay to the automatic one and the user's part beyond it.
     ///
     /// Real-time: yes. Bound: constant.
     pub(super) fn steer(&mut self, block: &Segment, wanted: &Wanted) {
-        self.least_frames = self.least(block);
+        self.network.set_preset(wanted.jitter);
+        self.least_frames = self.least(block, wanted.jitter);
         let steering = self.sync.steer(&self.sight(block, wanted));
         let delays = [steering.delay_frames, wanted.user_frames.round()];
         match self.stage {
@@ -188,9 +201,8 @@ impl Lane {
                 self.commanded = delays;
             }
             Stage::Playing => {
-                // A glide takes a second for each millisecond: too long where every chunk until then is a gap.
                 let is_rising = delays[0] + delays[1] > self.pointer.delay_frames();
-                let is_urgent = is_rising && self.late_share > LATE_SHARE_URGENT;
+                let is_urgent = is_rising && self.urgency.is_urgent();
                 let is_apart = self.is_apart(block, wanted.mode, delays[0] + delays[1]);
                 // What is automatic glides, and fades by itself if it is far.
                 let is_users = delays[1] != self.commanded[1];
@@ -226,7 +238,10 @@ impl Lane {
 
     /// What the network and the blocks ask for, and a margin. Whole frames: while the clocks agree exactly, what is heard
     /// is what was sent, bit for bit.
-    fn least(&self, block: &Segment) -> f64 {
+    fn least(&self, block: &Segment, jitter: JitterPreset) -> f64 {
+        if let JitterPreset::Fixed(_) = jitter {
+            return self.network.target_frames().round();
+        }
         let needed = self.needed_frames(block);
         let frames = block.frames.f64();
         // Of blocks shorter than a chunk one more may pass before a chunk is seen.

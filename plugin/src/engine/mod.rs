@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::{Alignment, Callback, DeviceClock, RoomMap, Segment};
 use lockstep_shared::dsp::{Gain, Sinc};
+pub use lockstep_shared::jitter::JitterPreset;
 pub use lockstep_shared::midi::ClockOffset;
 use lockstep_shared::midi::message::Held;
 pub use lockstep_shared::sync::{GridUnit, SyncMode};
@@ -122,6 +123,8 @@ pub struct Controls {
     pub role: Role,
     /// How much later than the room's beats the MIDI clock leaves that the host follows.
     pub clock_offset: ClockOffset,
+    /// How delay is weighed against gaps.
+    pub jitter: JitterPreset,
 }
 
 impl Controls {

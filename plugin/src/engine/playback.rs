@@ -99,10 +99,12 @@ impl Playback {
     ) {
         let user_frames = controls.sync_delay_frames();
         let room_frames = self.room_delay_frames;
-        let wanted = Wanted { mode: controls.sync_mode, user_frames, song: *song, room_frames };
+        let Controls { sync_mode: mode, jitter, .. } = *controls;
+        let wanted = Wanted { mode, jitter, user_frames, song: *song, room_frames };
         for (lane, shown) in self.lanes.iter_mut().zip(&gauges.lanes) {
             let delays = lane.as_deref_mut().and_then(|lane| {
                 lane.steer(segment, &wanted);
+                lane.show_network(shown);
                 lane.plays().then(|| lane.delays())
             });
             let ms = |frames: Option<f64>| frames.unwrap_or(f64::NAN) * 1_000.0 / f64::from(GRID_RATE);

@@ -38,6 +38,7 @@ impl Rig {
                 sync_mode: SyncMode::Tight,
                 role: Role::Off,
                 clock_offset: ClockOffset::default(),
+                jitter: JitterPreset::Default,
             },
         }
     }

@@ -85,6 +85,27 @@ impl LatenessHistogram {
         }
         Some(cheapest.1)
     }
+
+    /// The share of the weight that is later than `delay_frames`; 0 while nothing is known.
+    ///
+    /// Real-time: yes. Bound: an addition for each bin up to the latest observation.
+    #[must_use]
+    pub fn later_share(&self, delay_frames: f64) -> f64 {
+        let sum = |weights: &[f32]| -> f64 { weights.iter().copied().map(f64::from).sum() };
+        let total = sum(&self.weights[..=self.highest]);
+        // Half a bin spares what lies on an edge from rounding.
+        let first_later = usize_trunc((delay_frames + 0.5 * BIN_FRAMES) / BIN_FRAMES).min(BINS);
+        if total <= 0.0 || first_later > self.highest {
+            return 0.0;
+        }
+        sum(&self.weights[first_later..=self.highest]) / total
+    }
+
+    /// The upper edge of the bin into which `lateness_frames` falls: the least delay that is long enough.
+    #[must_use]
+    pub fn upper_edge_frames(lateness_frames: f64) -> f64 {
+        f64_from_usize((usize_trunc(lateness_frames / BIN_FRAMES) + 1).min(BINS)) * BIN_FRAMES
+    }
 }
 
 #[cfg(test)]

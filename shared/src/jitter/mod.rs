@@ -16,10 +16,12 @@ mod histogram;
 mod motion;
 mod pointer;
 mod target;
+mod urgency;
 mod window;
 
 pub use histogram::LatenessHistogram;
 pub use motion::{FADE_FRAMES, GLIDE_SLOPE, Move, Tap, Taps};
 pub use pointer::ReadPointer;
-pub use target::JitterTarget;
+pub use target::{JitterPreset, JitterTarget, Reason};
+pub use urgency::Urgency;
 pub use window::{ChunkWindow, Insertion, Presence};

@@ -18,7 +18,7 @@ pub(crate) const STEREO_CLASS: &str = "Lockstep";
 pub(crate) const MULTI_OUT_CLASS: &str = "Lockstep Multi-Out";
 
 /// Parameters of either format, as a musician reads them.
-pub(crate) const PARAMETERS: [&str; 10] = [
+pub(crate) const PARAMETERS: [&str; 12] = [
     "Sync Delay",
     "Monitor",
     "Mute Send",
@@ -29,6 +29,8 @@ pub(crate) const PARAMETERS: [&str; 10] = [
     "Transport Role",
     "Clock Offset",
     "Bypass",
+    "Jitter",
+    "Fixed Jitter",
 ];
 
 /// What an output holds before a block, to see what was written.
