@@ -15,10 +15,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use core::net::SocketAddr;
 
+use lockstep_shared::redundancy::Asked;
 use lockstep_shared::session::{
     Entropy, RelayKey, RoomAccess, RoomSecret, Server, ServerCounters, ServerEvent, SessionId,
 };
-use lockstep_shared::time::{GridPosition, LocalTime};
+use lockstep_shared::time::{GridPosition, LocalTime, Span};
 use lockstep_shared::wire::{Element, Elements, Gains, Lead, LeaveReason, Profile, RoomDelay, Slot, Writer};
 
 pub use self::event::RelayEvent;
@@ -26,6 +27,9 @@ pub use self::midi::Outward;
 use crate::bridge::{Bridge, BridgeSettings};
 use crate::grid::Grid;
 use crate::room::{Presence, Room, RoomCounters, Send, Told};
+
+/// How often the loss on every member's way here is weighed.
+const WEIGH_EVERY: Span = Span::from_millis(500);
 
 /// What one room allows.
 #[derive(Clone, Debug)]
@@ -89,6 +93,8 @@ pub struct Relay {
     room_of: BTreeMap<SessionId, usize>,
     events: VecDeque<RelayEvent>,
     is_monitored: bool,
+    /// When loss is weighed next.
+    weigh_due: LocalTime,
     stats: RelayStats,
 }
 
@@ -114,6 +120,7 @@ impl Relay {
             room_of: BTreeMap::new(),
             events: VecDeque::new(),
             is_monitored: false,
+            weigh_due: now,
             stats: RelayStats::default(),
         }
     }
@@ -142,6 +149,24 @@ impl Relay {
             self.guard(now, number, |room| room.midi.handle_timeout(now));
         }
         self.drain_midi(now);
+        if now >= self.weigh_due {
+            self.weigh_due = now + WEIGH_EVERY;
+            self.weigh_protection(now);
+        }
+    }
+
+    /// Asks members for copies, or for none any more.
+    fn weigh_protection(&mut self, now: LocalTime) {
+        for (_, room) in &mut self.rooms {
+            let server = &self.server;
+            for (session, asked) in room.weigh_protection(|session| server.loss(session)) {
+                let mut buffer = [0; 4];
+                let mut out = Writer::new(&mut buffer);
+                // Four bytes for a document of four bytes.
+                let _ = asked.encode(&mut out);
+                self.server.publish(now, session, Slot::PROTECTION, out.written());
+            }
+        }
     }
 
     /// Writes the next datagram to send into `out` and says where it goes.
@@ -177,7 +202,7 @@ impl Relay {
                 // Either was sized to fit an empty packet.
                 let _ = match send {
                     Send::Stems(elements) => plain.bytes(elements),
-                    Send::Mix(head, chunks) => Element::encode_audio(&head, chunks, plain),
+                    Send::Mix(mix) => mix.encode(plain),
                 };
             }))
         }));
@@ -193,7 +218,8 @@ impl Relay {
         let mix = self.rooms.iter().filter_map(|(_, room)| room.mix_due()).min();
         let mix = mix.map_or(LocalTime::NEVER, |frame| self.grid.local(frame));
         let midi = self.rooms.iter().map(|(_, room)| room.midi.poll_timeout()).min();
-        mix.min(self.server.poll_timeout()).min(midi.unwrap_or(LocalTime::NEVER))
+        let weigh = if self.room_of.is_empty() { LocalTime::NEVER } else { self.weigh_due };
+        mix.min(self.server.poll_timeout()).min(midi.unwrap_or(LocalTime::NEVER)).min(weigh)
     }
 
     /// What the shell should log.
@@ -222,6 +248,8 @@ impl Relay {
             rooms.unknown_strip += counted.unknown_strip;
             rooms.off_grid += counted.off_grid;
             rooms.late_for_mix += counted.late_for_mix;
+            rooms.copies_spare += counted.copies_spare;
+            rooms.copies_used += counted.copies_used;
             rooms.absent_from_mix += counted.absent_from_mix;
             members_now += room.member_count() as u64;
         }
@@ -279,7 +307,7 @@ impl Relay {
                             }
                             true
                         }
-                        Taken::Gains => false,
+                        Taken::Gains | Taken::Protection => false,
                         Taken::Delay => {
                             time_changed = true;
                             false
@@ -385,6 +413,7 @@ fn open_room(settings: &RoomSettings, grid: Grid, entropy: &mut Entropy, now: Lo
 enum Taken {
     Profile,
     Gains,
+    Protection,
     Lead(Told),
     Delay,
     Malformed,
@@ -410,6 +439,13 @@ fn take_document(room: &mut Room, session: SessionId, slot: Slot, bytes: &[u8], 
             Ok(delay) => {
                 room.set_delay(session, delay);
                 Taken::Delay
+            }
+            Err(_) => Taken::Malformed,
+        },
+        Slot::PROTECTION => match Asked::decode(bytes) {
+            Ok(asked) => {
+                room.set_asked(session, asked);
+                Taken::Protection
             }
             Err(_) => Taken::Malformed,
         },

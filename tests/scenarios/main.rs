@@ -9,6 +9,7 @@ mod following;
 mod midi;
 mod mix;
 mod oracle;
+mod redundancy;
 mod rtpmidi;
 mod swarm;
 mod ticks;

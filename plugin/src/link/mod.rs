@@ -12,6 +12,7 @@ mod cue;
 mod midi;
 mod musical;
 mod port;
+mod protection;
 mod report;
 mod room_delay;
 
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 use lockstep_shared::clock::{Exchange, RoomClock};
 use lockstep_shared::dsp::SILENT_CHUNK;
+use lockstep_shared::redundancy::Asked;
 use lockstep_shared::session::{Client, ClientCounters, ClientEvent, ClientSettings};
 use lockstep_shared::time::{ChunkIndex, LocalTime, Span};
 use lockstep_shared::wire::handshake::RefuseReason;
@@ -98,6 +100,7 @@ pub struct Link {
     block_asks: (ChunksPerDatagram, LocalTime),
     unplaceable: u64,
     midi: midi::Decoder,
+    redundancy: protection::Redundancy,
 }
 
 /// What the instances want of the relay, all together.
@@ -135,6 +138,7 @@ impl Link {
             block_asks: (ChunksPerDatagram::One, now),
             unplaceable: 0,
             midi: midi::Decoder::default(),
+            redundancy: protection::Redundancy::new(now),
         }
     }
 
@@ -182,6 +186,7 @@ impl Link {
         if let Some(elements) = elements {
             for element in elements {
                 if let Ok(Element::Audio(audio)) = element {
+                    self.redundancy.chunks = audio.head.chunks;
                     Self::play(now, &self.clock, &mut self.ports, &mut self.unplaceable, &audio);
                 }
             }
@@ -232,6 +237,7 @@ impl Link {
         }
         self.send_midi(now);
         self.conduct(now);
+        self.weigh_protection(now);
     }
 
     fn drain_events(&mut self, now: LocalTime) {
@@ -278,6 +284,11 @@ impl Link {
                         for port in self.ports.values_mut() {
                             port.set_room_delay(room_delay::frames(delay));
                         }
+                    }
+                }
+                ClientEvent::Document(Slot::PROTECTION, bytes) => {
+                    if let Ok(asked) = Asked::decode(&bytes) {
+                        self.redundancy.of_uplink = asked.protection;
                     }
                 }
                 ClientEvent::Document(..) => {}
@@ -350,7 +361,7 @@ impl Link {
             128..256 => ChunksPerDatagram::Two,
             _ => ChunksPerDatagram::Four,
         };
-        chunks.fitting(self.settings.format, Channels::Stereo)
+        chunks.fitting(self.settings.format, Channels::Stereo, 0)
     }
 
     /// The strips of all other members.
@@ -398,14 +409,15 @@ impl Link {
     /// Writes the next datagram to send and returns its length.
     pub fn poll_transmit(&mut self, now: LocalTime, out: &mut [u8]) -> Option<usize> {
         let format = self.settings.format;
-        let largest = ChunksPerDatagram::Four.fitting(format, Channels::Stereo);
+        let protection = self.redundancy.of_uplink;
+        let largest = ChunksPerDatagram::Four.fitting(format, Channels::Stereo, protection.copies.into());
         let is_joined = self.client.is_joined();
         for (&id, port) in &mut self.ports {
             if !is_joined || port.resync_state(None) != Resync::Done {
                 port.discard_captured();
                 continue;
             }
-            let Some((run, chunks)) = port.captured_run(largest) else { continue };
+            let Some((run, chunks, sent)) = port.captured_run(largest) else { continue };
             let head = AudioHead {
                 strip: StripId(id.0),
                 first: WireChunk::new(run.first),
@@ -416,7 +428,7 @@ impl Link {
             };
             return self.client.seal(now, out, |plain| {
                 // The run was cut to what one datagram holds.
-                let _ = Element::encode_audio(&head, chunks, plain);
+                let _ = sent.encode(&head, chunks, protection, plain);
             });
         }
         self.client.poll_transmit(now, out)

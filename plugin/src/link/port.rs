@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use lockstep_shared::clock::RoomMap;
 use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Sinc};
 use lockstep_shared::midi::message::{Held, Message};
+use lockstep_shared::redundancy::Sent;
 use lockstep_shared::time::{ChunkIndex, GridPosition, LocalTime, MusicalStamp, SampleRate};
 use lockstep_shared::transport::Abilities;
 use lockstep_shared::wire::{ChunksPerDatagram, StripId};
@@ -27,6 +28,8 @@ pub struct Port {
     /// The guide that the engine was given last.
     guided: GuideNumber,
     run: [ChunkFrames; 4],
+    /// What of its strip was sent lately, for copies.
+    pub(super) sent: Sent,
     /// What the engine has yet to be told.
     room_delay: Option<f64>,
     owes_midi_end: bool,
@@ -74,6 +77,7 @@ impl Port {
             resync: Resync::Done,
             guided: GuideNumber::UNTOLD,
             run: [SILENT_CHUNK; 4],
+            sent: Sent::default(),
             room_delay: None,
             owes_midi_end: false,
             midi_told: Held::default(),
@@ -260,7 +264,10 @@ impl Port {
 
     /// The next consecutive chunks that were captured: as many as are there, up to `largest`, never waiting for
     /// more.
-    pub(super) fn captured_run(&mut self, largest: ChunksPerDatagram) -> Option<(Run, &[ChunkFrames])> {
+    pub(super) fn captured_run(
+        &mut self,
+        largest: ChunksPerDatagram,
+    ) -> Option<(Run, &[ChunkFrames], &mut Sent)> {
         let ready = self.end.captured.slots().min(largest.count());
         let read = self.end.captured.read_chunk(ready).ok()?;
         let (front, back) = read.as_slices();
@@ -277,7 +284,7 @@ impl Port {
         }
         read.commit(chunks.count());
         let run = Run { first: first.index, chunks, stamp: first.stamp };
-        Some((run, &self.run[..chunks.count()]))
+        Some((run, &self.run[..chunks.count()], &mut self.sent))
     }
 
     /// Throws away what was captured: there is nobody to send it to.

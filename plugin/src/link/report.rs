@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use lockstep_shared::redundancy::{LossMeter, Protection};
 use lockstep_shared::session::ClientCounters;
 use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::timeline::Motion;
@@ -12,8 +13,8 @@ use lockstep_shared::wire::{LeaveReason, MemberId, StripId, WIRE_VERSION};
 
 use super::{Link, PortId, Standing, Standpoint, room_delay};
 use crate::status::{
-    Following, Leader, LinkState, MemberStatus, MidiStatus, Moved, MusicalStatus, Part, SongPlace, Status,
-    StripStatus,
+    Following, Leader, LinkState, MemberStatus, MidiStatus, Moved, MusicalStatus, NetworkStatus, Part,
+    SongPlace, Status, StripStatus,
 };
 use crate::wiring::{Gauges, LaneGauges, LaneNumber, MidiGauges, STRIP_LANES};
 
@@ -102,6 +103,11 @@ impl Link {
                     peak: shown.map_or(0.0, |(_, lane)| lane.peak.swap(0.0, Ordering::Relaxed)),
                     latency_ms: shown.map_or(f64::NAN, |(_, lane)| lane.delay_ms.load(Ordering::Relaxed)),
                     concealed_ppm: parts_per_million(concealed, present + concealed),
+                    network: shown.map(|(_, lane)| NetworkStatus {
+                        delay_ms: lane.jitter_ms.load(Ordering::Relaxed),
+                        late_ppm: 1e6 * lane.late_share.load(Ordering::Relaxed),
+                        reason: lane.reason(),
+                    }),
                 }
             })
         };
@@ -173,7 +179,7 @@ impl Link {
     }
 
     /// Every strip that is played somewhere in this process, with its lane and what that shows.
-    fn playing_lanes(&self) -> impl Iterator<Item = (StripId, LaneNumber, &LaneGauges)> {
+    pub(super) fn playing_lanes(&self) -> impl Iterator<Item = (StripId, LaneNumber, &LaneGauges)> {
         self.ports.values().flat_map(|port| {
             port.playing().map(|(lane, strip)| (strip, lane, &port.end.gauges.lanes[lane.0]))
         })
@@ -252,6 +258,23 @@ impl Link {
             );
         } else if dropped > 0 {
             notices.push(format!("{dropped} chunks were dropped because the computer was too busy."));
+        }
+        let lost = self.client.loss().map_or(0.0, LossMeter::share);
+        let copies = |protection: Protection| match protection.copies {
+            0 => None,
+            1 => Some("twice"),
+            _ => Some("three times"),
+        };
+        if let Some(times) = copies(self.redundancy.of_downlink.protection) {
+            notices.push(format!(
+                "Your network loses {:.1} % of what comes to you: everything is sent to you {times}, so that it is whole.",
+                100.0 * lost
+            ));
+        }
+        if let Some(times) = copies(self.redundancy.of_uplink) {
+            notices.push(format!(
+                "Your network loses some of what you send: everything is sent {times}, so that it is whole."
+            ));
         }
         let late = self.musical.clock_late();
         if late > 0 {

@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 
 use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Strip as Summand, Total};
+use lockstep_shared::redundancy::{Protection, Sent};
 use lockstep_shared::session::SessionId;
 use lockstep_shared::time::{ChunkIndex, Frames, GridFrame, GridPosition, convert};
-use lockstep_shared::wire::{AudioHead, Channels, ChunksPerDatagram, MemberId, PlayMode, StripId, WireChunk};
+use lockstep_shared::wire::{
+    AudioHead, Channels, ChunksPerDatagram, Element, Full, MemberId, PlayMode, StripId, WireChunk, Writer,
+};
 
 use super::RoomCounters;
 use super::member::Member;
@@ -32,6 +35,28 @@ pub(super) struct Mixer {
     chunks: [ChunkFrames; MIXED_CHUNKS],
 }
 
+/// One datagram of a listener's mix.
+#[derive(Debug)]
+pub struct Mix<'a> {
+    head: AudioHead,
+    chunks: &'a [ChunkFrames],
+    /// Where it is kept for copies, and which of these go along.
+    copies: Option<(&'a mut Sent, Protection)>,
+}
+
+impl Mix<'_> {
+    /// Writes its elements.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn encode(self, out: &mut Writer<'_>) -> Result<(), Full> {
+        match self.copies {
+            Some((sent, protection)) => sent.encode(&self.head, self.chunks, protection, out),
+            None => Element::encode_audio(&self.head, self.chunks, out),
+        }
+    }
+}
+
 impl Mixer {
     pub(super) fn new() -> Self {
         Self {
@@ -49,13 +74,13 @@ impl Mixer {
     }
 
     /// The next listener's datagram, mixing the next chunk when all have had theirs and it is time.
-    pub(super) fn next_send(
-        &mut self,
+    pub(super) fn next_send<'a>(
+        &'a mut self,
         grid: GridPosition,
-        members: &mut BTreeMap<MemberId, Member>,
+        members: &'a mut BTreeMap<MemberId, Member>,
         strips: &mut BTreeMap<StripId, Strip>,
         counters: &mut RoomCounters,
-    ) -> Option<(SessionId, AudioHead, &[ChunkFrames])> {
+    ) -> Option<(SessionId, Mix<'a>)> {
         loop {
             let Some((chunk, start)) = self.sending else {
                 if !members.values().any(wants_mix) {
@@ -65,16 +90,17 @@ impl Mixer {
                 self.mix(grid, strips, counters)?;
                 continue;
             };
-            let listener = members.range_mut(start..).find(|(_, member)| {
+            let listener = members.range(start..).find(|(_, member)| {
                 // A datagram of two chunks ends on an odd index, of four on every fourth.
-                wants_mix(member) && (chunk.0 + 1) % member.profile.mix_chunks.count_i64() == 0
+                wants_mix(member) && (chunk.0 + 1) % member.mix_chunks().count_i64() == 0
             });
-            let Some((&id, member)) = listener else {
+            let Some(id) = listener.map(|(id, _)| *id) else {
                 self.sending = None;
                 continue;
             };
+            let member = members.get_mut(&id)?;
             self.sending = Some((chunk, MemberId(id.0.saturating_add(1))));
-            let count = member.profile.mix_chunks;
+            let count = member.mix_chunks();
             self.fill(chunk, count, id, member, strips);
             let head = AudioHead {
                 strip: StripId::MIX,
@@ -84,7 +110,10 @@ impl Mixer {
                 chunks: count,
                 stamp: None,
             };
-            return Some((member.session, head, &self.chunks[..count.count()]));
+            let session = member.session;
+            let protection = member.asked.protection;
+            let copies = member.mix_sent.as_deref_mut().map(|sent| (sent, protection));
+            return Some((session, Mix { head, chunks: &self.chunks[..count.count()], copies }));
         }
     }
 

@@ -11,7 +11,7 @@ mod strip;
 
 use std::collections::BTreeMap;
 
-use lockstep_shared::dsp::ChunkFrames;
+use lockstep_shared::redundancy::{Asked, LossMeter, Patience, Protection};
 use lockstep_shared::session::SessionId;
 use lockstep_shared::time::convert::f64_from_i64;
 use lockstep_shared::time::{Frames, GridPosition, LocalTime};
@@ -26,9 +26,12 @@ use crate::relay::command::{CommandRefused, RoomStatus};
 use lead::RoomLead;
 pub use lead::Told;
 use member::Member;
+pub use mixer::Mix;
 use mixer::Mixer;
 use strip::{ROOM_WINDOW_CHUNKS, Strip};
 
+/// Audio elements of one datagram that are kept for copies; a plugin sends one strip and two copies at most.
+const FRESH_MAX: usize = 8;
 /// How far ahead of the grid a chunk may be named: a member whose clock has not settled, not more.
 const AHEAD_MAX: Frames = Frames(4_800);
 /// How far from the grid's now MIDI may claim to count; beyond, it counts at the nearer end.
@@ -43,6 +46,10 @@ pub struct RoomCounters {
     pub off_grid: u64,
     /// Chunks that came after their mix had left.
     pub late_for_mix: u64,
+    /// Copies of what had come already.
+    pub copies_spare: u64,
+    /// Copies of what had not.
+    pub copies_used: u64,
     /// Chunks mixed without one of the strips that play.
     pub absent_from_mix: u64,
 }
@@ -72,9 +79,36 @@ pub struct Room {
 struct Forward {
     bytes: Box<[u8; PLAIN_BYTES_MAX]>,
     length: usize,
+    /// The strips whose audio it is.
+    strips: [Option<StripId>; FRESH_MAX],
+    /// The same with one listener's copies.
+    with_copies: Box<[u8; PLAIN_BYTES_MAX]>,
     from: MemberId,
     /// The first member that has not been looked at; none when all have.
     next: Option<MemberId>,
+}
+
+impl Forward {
+    /// What one listener is sent: with the copies that it asks for.
+    fn protected(&mut self, strips: &BTreeMap<StripId, Strip>, protection: Protection) -> &[u8] {
+        let plain = &self.bytes[..self.length];
+        if protection == Protection::NONE {
+            return plain;
+        }
+        let mut out = Writer::new(&mut *self.with_copies);
+        // Both buffers are as long.
+        let _ = out.bytes(plain);
+        let mut before = None;
+        for id in self.strips.iter().flatten() {
+            if before.replace(id) != Some(id)
+                && let Some(strip) = strips.get(id)
+            {
+                strip.sent.append(protection, &mut out);
+            }
+        }
+        let length = out.length();
+        &self.with_copies[..length]
+    }
 }
 
 /// One datagram's worth for one member.
@@ -83,7 +117,7 @@ pub enum Send<'a> {
     /// Elements, ready to be sealed.
     Stems(&'a [u8]),
     /// A mix, to be written.
-    Mix(AudioHead, &'a [ChunkFrames]),
+    Mix(Mix<'a>),
 }
 
 impl Room {
@@ -102,6 +136,8 @@ impl Room {
             forward: Forward {
                 bytes: Box::new([0; PLAIN_BYTES_MAX]),
                 length: 0,
+                strips: [None; FRESH_MAX],
+                with_copies: Box::new([0; PLAIN_BYTES_MAX]),
                 from: MemberId(0),
                 next: None,
             },
@@ -132,6 +168,8 @@ impl Room {
         {
             member.session = new;
             member.is_present = true;
+            member.told = Asked::default();
+            member.set_asked(Asked::default());
             self.by_session.insert(new, id);
         }
     }
@@ -176,7 +214,7 @@ impl Room {
             }
         }
         if let Some(member) = self.members.get_mut(&id) {
-            member.set_profile(profile);
+            member.profile = profile;
         }
     }
 
@@ -307,6 +345,46 @@ impl Room {
         }
     }
 
+    /// How the member wants what it is sent to be protected.
+    pub fn set_asked(&mut self, session: SessionId, asked: Asked) {
+        if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
+            member.set_asked(asked);
+        }
+    }
+
+    /// Asks every member for the copies that the loss on its way here calls for; yields what is new.
+    ///
+    /// The relay waits for nothing by itself: what can be waited for is what those wait who listen.
+    pub fn weigh_protection<'a>(
+        &mut self,
+        loss: impl Fn(SessionId) -> Option<&'a LossMeter>,
+    ) -> Vec<(SessionId, Asked)> {
+        let listens = |member: &Member| member.is_present && member.profile.play != PlayMode::Nothing;
+        let spare: Vec<(MemberId, u16)> = self
+            .members
+            .iter()
+            .filter(|(_, member)| listens(member))
+            .map(|(id, member)| (*id, member.asked.spare_frames))
+            .collect();
+        let mut news = Vec::new();
+        for (id, member) in &mut self.members {
+            let longest = spare.iter().filter(|(other, _)| other != id).map(|(_, frames)| *frames).max();
+            let protection = match (longest, loss(member.session)) {
+                (Some(spare_frames), Some(loss)) => {
+                    let patience = Patience::usual(spare_frames.into(), member.chunks.count());
+                    Protection::wanted(loss, &patience, member.told.protection)
+                }
+                (None, _) | (_, None) => Protection::NONE,
+            };
+            let told = Asked { protection, spare_frames: 0 };
+            if member.told != told {
+                member.told = told;
+                news.push((member.session, told));
+            }
+        }
+        news
+    }
+
     /// The largest of these, which everybody can keep.
     #[must_use]
     pub fn delay(&self) -> RoomDelay {
@@ -351,7 +429,9 @@ impl Room {
             }
         }
         let mut out = Writer::new(&mut *self.forward.bytes);
-        for audio in audio {
+        let mut fresh = [None; FRESH_MAX];
+        let mut fresh_count = 0;
+        for (place, audio) in audio.enumerate() {
             let number = audio.head.strip.0;
             let Some((&id, strip)) =
                 self.strips.iter_mut().find(|(_, strip)| strip.member == from && strip.number == number)
@@ -365,14 +445,36 @@ impl Room {
                 self.counters.off_grid += 1;
                 continue;
             }
+            let (mut is_new, chunks) = (false, audio.head.chunks.count_i64());
+            (0..chunks).for_each(|number| is_new |= strip.seen.note(first.plus(number)));
+            let is_copy = place > 0;
+            self.counters.copies_used += u64::from(is_copy && is_new);
+            self.counters.copies_spare += u64::from(is_copy && !is_new);
+            if !is_new {
+                continue;
+            }
             if stems {
                 let head = AudioHead { strip: id, ..audio.head };
                 // What came in one datagram fits into one.
                 let _ = Element::Audio(Audio { head, samples: audio.samples }).encode(&mut out);
+                if let Some(place) = fresh.get_mut(fresh_count) {
+                    *place = Some((head, audio.samples));
+                    fresh_count += 1;
+                }
             }
             if mix {
                 self.counters.late_for_mix += strip.take(grid, first, &audio);
             }
+        }
+        // Copies follow what they copy; what is kept goes by age.
+        self.forward.strips = fresh.map(|element| element.map(|(head, _)| head.strip));
+        for (head, samples) in fresh.iter().rev().flatten() {
+            if let Some(strip) = self.strips.get_mut(&head.strip) {
+                strip.sent.keep(head, samples);
+            }
+        }
+        if let Some(member) = self.members.get_mut(&from) {
+            member.chunks = fresh[0].map_or(member.chunks, |(head, _)| head.chunks);
         }
         self.forward.length = out.length();
         self.forward.from = from;
@@ -381,20 +483,20 @@ impl Room {
 
     /// The next thing to send, and to whom. Call until it yields none, after every change.
     pub fn next_send(&mut self, grid: GridPosition) -> Option<(SessionId, Send<'_>)> {
-        if let Some(session) = self.next_stems_listener() {
-            return Some((session, Send::Stems(&self.forward.bytes[..self.forward.length])));
+        if let Some((session, protection)) = self.next_stems_listener() {
+            return Some((session, Send::Stems(self.forward.protected(&self.strips, protection))));
         }
-        let (session, head, chunks) =
+        let (session, mix) =
             self.mixer.next_send(grid, &mut self.members, &mut self.strips, &mut self.counters)?;
-        Some((session, Send::Mix(head, chunks)))
+        Some((session, Send::Mix(mix)))
     }
 
-    fn next_stems_listener(&mut self) -> Option<SessionId> {
+    fn next_stems_listener(&mut self) -> Option<(SessionId, Protection)> {
         let start = self.forward.next?;
         for (&id, member) in self.members.range(start..) {
             if id != self.forward.from && member.is_present && member.profile.play == PlayMode::Stems {
                 self.forward.next = Some(MemberId(id.0.saturating_add(1)));
-                return Some(member.session);
+                return Some((member.session, member.asked.protection));
             }
         }
         self.forward.next = None;

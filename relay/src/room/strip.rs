@@ -2,6 +2,7 @@
 
 use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK};
 use lockstep_shared::jitter::{ChunkWindow, Insertion, JitterTarget};
+use lockstep_shared::redundancy::{Seen, Sent};
 use lockstep_shared::time::{ChunkIndex, Frames, GridPosition};
 use lockstep_shared::wire::{Audio, Channels, MemberId, ProfileStrip};
 
@@ -24,6 +25,10 @@ pub(super) struct Strip {
     window: ChunkWindow,
     lateness: JitterTarget,
     last_arrival: Option<GridPosition>,
+    /// Which chunks were handed on already.
+    pub(super) seen: Seen,
+    /// What was handed on lately, for copies.
+    pub(super) sent: Sent,
     /// What of this strip went into the total, by chunk modulo [`MIXED_CHUNKS`]; a listener takes out or turns
     /// down exactly this.
     mixed: [ChunkFrames; MIXED_CHUNKS],
@@ -39,6 +44,8 @@ impl Strip {
             window: ChunkWindow::new(usize::try_from(ROOM_WINDOW_CHUNKS).unwrap_or(usize::MAX)),
             lateness: JitterTarget::new(LATENESS_START_FRAMES),
             last_arrival: None,
+            seen: Seen::default(),
+            sent: Sent::default(),
             mixed: [SILENT_CHUNK; MIXED_CHUNKS],
         }
     }

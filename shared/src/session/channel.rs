@@ -3,6 +3,7 @@
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use thiserror::Error;
 
+use crate::redundancy::LossMeter;
 use crate::wire::handshake::SEALED;
 use crate::wire::{SEALED_HEADER_BYTES, SEALED_TAG_BYTES};
 
@@ -36,6 +37,7 @@ pub(super) struct Channel {
     peer_index: u32,
     next_counter: u64,
     replay: ReplayWindow,
+    loss: LossMeter,
 }
 
 impl Channel {
@@ -46,6 +48,7 @@ impl Channel {
             peer_index,
             next_counter: 0,
             replay: ReplayWindow::default(),
+            loss: LossMeter::default(),
         }
     }
 
@@ -68,6 +71,11 @@ impl Channel {
         end + SEALED_TAG_BYTES
     }
 
+    /// What of the other end's datagrams does not arrive.
+    pub(super) const fn loss(&self) -> &LossMeter {
+        &self.loss
+    }
+
     /// Opens a datagram in place. The replay window moves only for packets that are authentic.
     pub(super) fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Opened<'a>, OpenError> {
         if datagram.len() < SEALED_HEADER_BYTES + SEALED_TAG_BYTES {
@@ -82,6 +90,7 @@ impl Channel {
             .open_in_place(nonce(counter), Aad::from(&*header), sealed)
             .map_err(|_| OpenError::Forged)?;
         let is_newest = self.replay.mark(counter);
+        self.loss.observe(counter);
         Ok(Opened { plain, is_newest })
     }
 }

@@ -7,6 +7,7 @@ use super::flow::{FlowFull, Receiving, Sending};
 use super::mailbox::{Incoming, Outgoing};
 use super::noise::{Noise, Payload};
 use super::{Entropy, MemberKey, OpenError, RelayPublicKey, RoomSecret, STALE_AFTER};
+use crate::redundancy::LossMeter;
 use crate::time::{GridPosition, LocalTime, Span};
 use crate::wire::handshake::{
     COOKIE_BYTES, Handshake, Hello, NOISE_PAYLOAD_BYTES, ROOM_TAG_BYTES, RefuseReason,
@@ -439,6 +440,12 @@ impl Client {
     #[must_use]
     pub fn is_joined(&self) -> bool {
         self.session.as_ref().is_some_and(|session| !session.is_lost)
+    }
+
+    /// What of the relay's datagrams does not arrive; none outside of a session.
+    #[must_use]
+    pub fn loss(&self) -> Option<&LossMeter> {
+        self.session.as_ref().map(|session| session.channel.loss())
     }
 
     /// Hellos sent since the relay was last heard.

@@ -15,6 +15,7 @@ use super::flow::FlowFull;
 use super::limit::HelloLimit;
 use super::noise::{Noise, Payload};
 use super::{Entropy, KEEP_PLACE, MemberKey, RelayKey, STALE_AFTER};
+use crate::redundancy::LossMeter;
 use crate::time::{GridPosition, LocalTime, Span};
 use crate::wire::handshake::{Handshake, Hello, NOISE_PAYLOAD_BYTES, RefuseReason};
 use crate::wire::{
@@ -472,6 +473,12 @@ impl Server {
         self.sessions
             .get(&id)
             .is_some_and(|session| session.is_confirmed && !session.is_stale && session.goodbye.is_none())
+    }
+
+    /// What of a member's datagrams does not arrive; none when the session is over.
+    #[must_use]
+    pub fn loss(&self, id: SessionId) -> Option<&LossMeter> {
+        self.sessions.get(&id).map(|session| session.channel.loss())
     }
 
     /// Datagrams by what became of them.

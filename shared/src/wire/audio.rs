@@ -214,13 +214,16 @@ impl ChunksPerDatagram {
         }
     }
 
-    /// The most chunks, up to this many, that one datagram can carry beside an allowance for other elements.
+    /// The most chunks, up to this many, of which one datagram can carry so many `copies` beside them, and an allowance
+    /// for other elements.
     #[must_use]
-    pub fn fitting(self, format: Format, channels: Channels) -> Self {
-        /// A clock reply, an acknowledgement and the audio's own header.
-        const BESIDE_BYTES: usize = 64;
+    pub fn fitting(self, format: Format, channels: Channels, copies: usize) -> Self {
         let mut chunks = self;
-        while AudioHead::sample_bytes(format, channels, chunks) + BESIDE_BYTES > super::PLAIN_BYTES_MAX {
+        let bytes = |chunks| {
+            let copy = AudioHead::BYTES + AudioHead::sample_bytes(format, channels, chunks);
+            copies * copy + AudioHead::sample_bytes(format, channels, chunks)
+        };
+        while bytes(chunks) + BESIDE_BYTES > super::PLAIN_BYTES_MAX {
             chunks = match chunks {
                 Self::Four => Self::Two,
                 Self::Two | Self::One => Self::One,
@@ -233,11 +236,17 @@ impl ChunksPerDatagram {
     }
 }
 
+/// What a datagram of audio has room for besides: a clock reply, an acknowledgement and the audio's own header.
+pub(crate) const BESIDE_BYTES: usize = 64;
+
 const SHAPE_STEREO: u8 = 0b0000_1000;
 const SHAPE_STAMPED: u8 = 0b0100_0000;
 const SHAPE_UNUSED: u8 = 0b1000_0000;
 
 impl AudioHead {
+    /// Bytes of the kind and of a head without a stamp.
+    pub const BYTES: usize = 8;
+
     /// Bytes of all samples of an element of this shape.
     #[must_use]
     pub const fn sample_bytes(format: Format, channels: Channels, chunks: ChunksPerDatagram) -> usize {
@@ -353,12 +362,30 @@ mod tests {
 
     #[test]
     fn only_shapes_that_fit_a_datagram_are_chosen() {
-        assert_eq!(ChunksPerDatagram::Four.fitting(Format::Pcm16, Channels::Stereo), ChunksPerDatagram::Four);
-        assert_eq!(ChunksPerDatagram::Four.fitting(Format::Pcm24, Channels::Stereo), ChunksPerDatagram::Two);
         assert_eq!(
-            ChunksPerDatagram::Four.fitting(Format::Float32, Channels::Stereo),
+            ChunksPerDatagram::Four.fitting(Format::Pcm16, Channels::Stereo, 0),
+            ChunksPerDatagram::Four
+        );
+        assert_eq!(
+            ChunksPerDatagram::Four.fitting(Format::Pcm24, Channels::Stereo, 0),
             ChunksPerDatagram::Two
         );
-        assert_eq!(ChunksPerDatagram::Four.fitting(Format::Float32, Channels::Mono), ChunksPerDatagram::Four);
+        assert_eq!(
+            ChunksPerDatagram::Four.fitting(Format::Float32, Channels::Stereo, 0),
+            ChunksPerDatagram::Two
+        );
+        assert_eq!(
+            ChunksPerDatagram::Four.fitting(Format::Float32, Channels::Mono, 0),
+            ChunksPerDatagram::Four
+        );
+        for (format, copies, chunks) in [
+            (Format::Pcm16, 1, ChunksPerDatagram::Two),
+            (Format::Pcm16, 2, ChunksPerDatagram::One),
+            (Format::Pcm24, 1, ChunksPerDatagram::One),
+            // Copies that find no room are left out.
+            (Format::Float32, 2, ChunksPerDatagram::One),
+        ] {
+            assert_eq!(ChunksPerDatagram::Four.fitting(format, Channels::Stereo, copies), chunks);
+        }
     }
 }

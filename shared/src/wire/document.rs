@@ -28,8 +28,10 @@ impl Slot {
     pub const LEAD: Self = Self(4);
     /// A [`super::RoomDelay`]: member to relay its own, relay to member the room's.
     pub const DELAY: Self = Self(5);
+    /// A [`crate::redundancy::Asked`]: how the writer wants what it is sent to be protected.
+    pub const PROTECTION: Self = Self(6);
     /// How many slots there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 }
 
 /// A member as the room names it, from 0; kept for a member that returns in time.

@@ -38,6 +38,7 @@ pub mod midi;
 mod musical;
 pub mod pcm;
 
+pub(crate) use audio::BESIDE_BYTES;
 pub use audio::{Audio, AudioHead, Channels, ChunksPerDatagram, Format, StripId, WireChunk};
 pub use cursor::{Reader, Writer};
 pub use document::{

@@ -1,0 +1,184 @@
+//! What a receiver asks for.
+
+use super::LossMeter;
+use crate::time::convert::f64_from_usize;
+use crate::wire::{DecodeError, Full, Reader, Writer};
+
+/// Copies of each datagram at most: two bring 5 % of loss down to one in 8,000.
+pub const COPIES_MAX: u8 = 2;
+/// The furthest that a copy follows what it copies, in datagrams.
+pub const OFFSET_MAX: u8 = 8;
+
+/// Loss from which copies are asked for, and below which they no longer are.
+const ON_SHARE: f64 = 0.000_5;
+const OFF_SHARE: f64 = 0.000_2;
+/// The same of a second copy.
+const TWO_ON_SHARE: f64 = 0.03;
+const TWO_OFF_SHARE: f64 = 0.02;
+
+/// How what is sent to somebody is to be protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Protection {
+    /// How many copies of each datagram's audio, [`COPIES_MAX`] at most.
+    pub copies: u8,
+    /// By how many datagrams each copy follows, 1 to [`OFFSET_MAX`].
+    pub offset: u8,
+}
+
+/// How long a receiver can wait for a copy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Patience {
+    /// How much longer it waits for every chunk already than the earliest arrival, in grid frames.
+    pub spare_frames: f64,
+    /// What a missing chunk costs, in frames of delay for all ([`crate::jitter::JitterPreset`]).
+    pub late_cost_frames: f64,
+    /// What one datagram covers, in frames.
+    pub datagram_frames: f64,
+}
+
+impl Protection {
+    /// No copies.
+    pub const NONE: Self = Self { copies: 0, offset: 1 };
+
+    /// What to ask for, given what is lost, how long one waits anyway, and what was asked for before (a share between two
+    /// thresholds changes nothing).
+    ///
+    /// A copy is worth its bytes if it comes in time: if the delay is long enough as it is, or if the loss that it takes
+    /// away pays for a delay that is. Where the offset that the bursts ask for is too long to wait for, the longest one that
+    /// is not is taken.
+    #[must_use]
+    pub fn wanted(loss: &LossMeter, patience: &Patience, before: Self) -> Self {
+        let share = loss.share();
+        let is_over = |on: f64, off: f64, was_on: bool| share >= if was_on { off } else { on };
+        let wanted = if is_over(TWO_ON_SHARE, TWO_OFF_SHARE, before.copies > 1) {
+            2
+        } else {
+            u8::from(is_over(ON_SHARE, OFF_SHARE, before.copies > 0))
+        };
+        // Whoever waits for copies already is not to stop because the wait now counts as given, nor the other way round.
+        let patient_frames = patience.spare_frames.max(0.0) + patience.late_cost_frames * share;
+        let longest = patient_frames / patience.datagram_frames.max(1.0);
+        let by_bursts = u8::try_from(loss.offset()).unwrap_or(OFFSET_MAX).clamp(1, OFFSET_MAX);
+        let fits = |copies: u8, offset: u8| f64::from(copies) * f64::from(offset) <= longest;
+        let choices =
+            (1..=wanted).rev().flat_map(|copies| (1..=by_bursts).rev().map(move |offset| (copies, offset)));
+        // Two copies close by are worth less against bursts than one that is far: prefer the offset.
+        let whole = (1..=wanted)
+            .rev()
+            .map(|copies| (copies, by_bursts))
+            .find(|(copies, offset)| fits(*copies, *offset));
+        let best = whole.or_else(|| choices.into_iter().find(|(copies, offset)| fits(*copies, *offset)));
+        best.map_or(Self::NONE, |(copies, offset)| Self { copies, offset })
+    }
+}
+
+/// What a receiver says of how it is sent to: a document, either way.
+///
+/// ```text
+/// copies u8 | offset u8 | spare u16
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// How what it is sent is to be protected.
+    pub protection: Protection,
+    /// How much longer it waits for every chunk than the earliest arrival, in grid frames: what a sender further up may
+    /// count on.
+    pub spare_frames: u16,
+}
+
+impl Asked {
+    /// Writes the document.
+    ///
+    /// # Errors
+    /// The buffer is shorter than four bytes.
+    pub fn encode(self, out: &mut Writer<'_>) -> Result<(), Full> {
+        out.u8(self.protection.copies)?;
+        out.u8(self.protection.offset)?;
+        out.u16(self.spare_frames)
+    }
+
+    /// Reads the document; what follows is of a later version.
+    ///
+    /// # Errors
+    /// It is shorter, or asks for more than [`COPIES_MAX`] or [`OFFSET_MAX`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut bytes = Reader::new(bytes);
+        let (copies, offset) = (bytes.u8()?, bytes.u8()?);
+        if copies > COPIES_MAX {
+            return Err(DecodeError::Range { field: "copies", value: copies.into() });
+        }
+        if !(1..=OFFSET_MAX).contains(&offset) {
+            return Err(DecodeError::Range { field: "copy offset", value: offset.into() });
+        }
+        Ok(Self { protection: Protection { copies, offset }, spare_frames: bytes.u16()? })
+    }
+}
+
+impl Default for Protection {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl Patience {
+    /// Of a receiver that waits for `spare_frames` and for whom a gap costs as usual, of datagrams of `chunks`.
+    #[must_use]
+    pub fn usual(spare_frames: f64, chunks: usize) -> Self {
+        Self { spare_frames, late_cost_frames: 19_200.0, datagram_frames: 64.0 * f64_from_usize(chunks) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A meter that has seen every `every`th datagram lost with the `row - 1` after it.
+    fn losing(every: u64, row: u64) -> LossMeter {
+        let mut meter = LossMeter::default();
+        (0..60_000).filter(|n| n % every >= row).for_each(|n| meter.observe(n));
+        meter
+    }
+
+    #[test]
+    fn clean_links_pay_nothing_and_lossy_ones_get_what_they_can_wait_for() {
+        let patient = Patience::usual(600.0, 1);
+        let wanted =
+            |loss: &LossMeter, patience: &Patience| Protection::wanted(loss, patience, Protection::NONE);
+        assert_eq!(wanted(&losing(1_000_000, 0), &patient), Protection::NONE);
+        assert_eq!(wanted(&losing(100, 1), &patient), Protection { copies: 1, offset: 1 });
+        assert_eq!(wanted(&losing(20, 1), &patient), Protection { copies: 2, offset: 1 });
+        assert_eq!(wanted(&losing(400, 4), &patient), Protection { copies: 1, offset: 4 });
+        // Loss of 0.2 % does not pay for a delay of its own.
+        let hurried = Patience::usual(10.0, 1);
+        assert_eq!(wanted(&losing(500, 1), &hurried), Protection::NONE);
+        assert_eq!(wanted(&losing(500, 1), &Patience::usual(64.0, 1)), Protection { copies: 1, offset: 1 });
+        // Of 1 % in bursts of four an offset of three is worth waiting for.
+        assert_eq!(wanted(&losing(400, 4), &hurried), Protection { copies: 1, offset: 3 });
+        // Datagrams of four chunks take four times as long.
+        assert_eq!(wanted(&losing(400, 4), &Patience::usual(600.0, 4)).offset, 3);
+    }
+
+    #[test]
+    fn what_lies_between_two_thresholds_stays_as_it_was() {
+        let patient = Patience::usual(600.0, 1);
+        let between = losing(3_000, 1);
+        let one = Protection { copies: 1, offset: 1 };
+        assert_eq!(Protection::wanted(&between, &patient, Protection::NONE), Protection::NONE);
+        assert_eq!(Protection::wanted(&between, &patient, one), one);
+    }
+
+    #[test]
+    fn the_document_reads_back_and_strange_ones_are_refused() {
+        let mut buffer = [0; 4];
+        for copies in 0..=COPIES_MAX {
+            for offset in 1..=OFFSET_MAX {
+                let asked = Asked { protection: Protection { copies, offset }, spare_frames: 777 };
+                asked.encode(&mut Writer::new(&mut buffer)).unwrap();
+                assert_eq!(Asked::decode(&buffer), Ok(asked));
+            }
+        }
+        for bytes in [&[3, 1, 0, 0][..], &[1, 0, 0, 0], &[1, 9, 0, 0], &[1, 1, 0], &[]] {
+            assert!(Asked::decode(bytes).is_err());
+        }
+    }
+}
