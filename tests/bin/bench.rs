@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lockstep_tests::figures::{
-    Figure, Length, clock, clock_output, drift, engine, loopback, midi, oracle, relay, resampler, sync,
-    sync_delay, wire,
+    Figure, Length, clock, clock_output, drift, engine, loopback, midi, network, oracle, relay, resampler,
+    sync, sync_delay, wire,
 };
 
 /// Prints one row for each figure: name, seed or note, goal, measured, and whether it holds. Exits 0 if all hold.
@@ -50,6 +50,8 @@ enum Name {
     ClockOutput,
     /// RTP-MIDI: state after loss, the clock, reconnecting, the relay's delay and cost.
     Midi,
+    /// Our delay against others' on the same networks, and what is missing where much is lost.
+    Network,
     /// All of them.
     All,
 }
@@ -100,6 +102,7 @@ fn measure(name: Name, length: Length) -> Result<Vec<Figure>> {
         Name::Relay => relay::relay_figures(length)?,
         Name::Loopback => loopback::loopback_figures(length)?,
         Name::ClockOutput => clock_output::clock_output_figures(length)?,
+        Name::Network => network::network_figures(length),
         Name::Midi => midi::midi_figures(length)?,
         Name::All => Vec::new(),
     })

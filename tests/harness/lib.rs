@@ -12,6 +12,7 @@ pub mod alignment;
 pub mod callbacks;
 pub mod checks;
 pub mod clock;
+pub mod contenders;
 pub mod daw;
 pub mod figures;
 pub mod fuzz;

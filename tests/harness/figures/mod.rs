@@ -6,6 +6,7 @@ pub mod drift;
 pub mod engine;
 pub mod loopback;
 pub mod midi;
+pub mod network;
 pub mod oracle;
 pub mod relay;
 pub mod resampler;
