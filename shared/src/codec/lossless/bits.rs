@@ -25,7 +25,7 @@ impl BitWriter {
     }
 
     /// Appends the low `bits` of `field`, above which it is zero. The caller has counted that all of it fits.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&mut self, field: u64, bits: u32) {
         debug_assert!(bits <= FIELD_BITS_MAX && field >> bits == 0);
         self.waiting |= field << self.waiting_bits;
@@ -59,7 +59,7 @@ impl BitReader {
     }
 
     /// What comes next, at least [`FIELD_BITS_MAX`] bits of it; zeros beyond the body.
-    #[inline]
+    #[inline(always)]
     pub(super) fn peek(&self) -> Result<u64, LosslessError> {
         let word = self.bytes.get(self.place_bits / 8..).and_then(<[u8]>::first_chunk::<8>);
         let Some(word) = word else {

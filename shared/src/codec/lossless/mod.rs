@@ -224,12 +224,7 @@ fn is_silent(samples: &Channel) -> bool {
 }
 
 /// Writes coded channels, unless their samples as they are would be as short.
-fn encode_plans(
-    pair: Pair,
-    plans: &[Plan],
-    depth: Depth,
-    out: &mut [u8; CODED_BYTES_MAX],
-) -> Option<usize> {
+fn encode_plans(pair: Pair, plans: &[Plan], depth: Depth, out: &mut [u8; CODED_BYTES_MAX]) -> Option<usize> {
     let length = plans.iter().map(Plan::bits).sum::<usize>().div_ceil(8);
     let end = CODED_HEAD_BYTES + length;
     let pcm_bytes = plans.len() * CHUNK_FRAMES * depth.bytes();

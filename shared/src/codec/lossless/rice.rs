@@ -102,7 +102,7 @@ const fn plain_bits(depth: Depth) -> u32 {
     depth.bits() + 2
 }
 
-#[inline]
+#[inline(always)]
 fn put_code(writer: &mut BitWriter, folded: u32, parameter: u32, width: u32) {
     let zeros = folded >> parameter;
     if zeros < ZEROS_MAX {
@@ -113,7 +113,7 @@ fn put_code(writer: &mut BitWriter, folded: u32, parameter: u32, width: u32) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn take_code(reader: &mut BitReader, parameter: u32, width: u32) -> Result<u32, LosslessError> {
     let word = reader.peek()?;
     let zeros = word.trailing_zeros();
@@ -128,11 +128,7 @@ fn take_code(reader: &mut BitReader, parameter: u32, width: u32) -> Result<u32, 
 }
 
 /// The parameter that gives the fewest bits, among those beside the mean's logarithm, and these bits.
-fn cheapest_parameter(
-    residual: &[u32; CHUNK_FRAMES],
-    widening: &[u32; ORDER],
-    depth: Depth,
-) -> (u32, u32) {
+fn cheapest_parameter(residual: &[u32; CHUNK_FRAMES], widening: &[u32; ORDER], depth: Depth) -> (u32, u32) {
     let width = plain_bits(depth);
     let (early, late) = residual.split_at(ORDER);
     let early_sum: u64 = early.iter().zip(widening).map(|(folded, bits)| u64::from(folded >> bits)).sum();
@@ -141,9 +137,8 @@ fn cheapest_parameter(
     let mut best = (0, u32::MAX);
     for parameter in middle.saturating_sub(1)..=(middle + 1).min(width) {
         let bits: u32 = late.iter().map(|folded| code_bits(*folded, parameter, width)).sum();
-        let widened = |(folded, widening): (&u32, &u32)| {
-            code_bits(*folded, (parameter + widening).min(width), width)
-        };
+        let widened =
+            |(folded, widening): (&u32, &u32)| code_bits(*folded, (parameter + widening).min(width), width);
         let bits = bits + early.iter().zip(widening).map(widened).sum::<u32>();
         if bits < best.1 {
             best = (parameter, bits);

@@ -80,15 +80,20 @@ pub(super) fn choose([left, right]: &[Channel; 2]) -> (Pair, [Channel; 2]) {
     let [for_left, for_right, for_mid, for_side] = [left, right, &mid, &side].map(roughness);
     // Bits are the logarithm of what prediction leaves, so that two channels' add up where these multiply. Each is below
     // 2^32: 62 times 2^26 at most.
-    [
-        (for_left * for_right, Pair::Separate, [*left, *right]),
-        (for_mid * for_side, Pair::MidSide, [mid, side]),
-        (for_left * for_side, Pair::LeftSide, [*left, side]),
-        (for_side * for_right, Pair::SideRight, [side, *right]),
-    ]
-    .into_iter()
-    .min_by_key(|(product, ..)| *product)
-    .map_or((Pair::Separate, [*left, *right]), |(_, pair, channels)| (pair, channels))
+    let costs = [
+        (for_left * for_right, Pair::Separate),
+        (for_mid * for_side, Pair::MidSide),
+        (for_left * for_side, Pair::LeftSide),
+        (for_side * for_right, Pair::SideRight),
+    ];
+    let pair = costs.into_iter().min_by_key(|(cost, _)| *cost).map_or(Pair::Separate, |(_, pair)| pair);
+    let channels = match pair {
+        Pair::Separate => [*left, *right],
+        Pair::MidSide => [mid, side],
+        Pair::LeftSide => [*left, side],
+        Pair::SideRight => [side, *right],
+    };
+    (pair, channels)
 }
 
 /// The sum of the second differences: what a straight line through two samples leaves of the third.
