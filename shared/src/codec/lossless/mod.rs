@@ -70,14 +70,23 @@ pub enum LosslessError {
     /// The head names no kind that a chunk of so many channels has, or sets a bit that has no meaning.
     #[error("no coded chunk begins with {0:#04x}")]
     Head(u8),
+    /// The length is that of no coded chunk: its samples as they are would be as short.
+    #[error("no coded chunk has {bits} bytes of bits")]
+    Long {
+        /// Bytes of bits that it says.
+        bits: usize,
+    },
     /// The samples do not end where the length says.
-    #[error("a coded chunk says {said} bytes and takes {taken}")]
+    #[error("a coded chunk says {said} bytes of bits and takes {taken}")]
     Length {
         /// What the length says.
         said: usize,
-        /// Where the bits end.
+        /// Where the bits end, or where it was seen that they do not end in time.
         taken: usize,
     },
+    /// Bits behind the last sample, in its byte, are not zero.
+    #[error("a coded chunk goes on behind its last sample")]
+    Padding,
     /// A sample is larger than its depth.
     #[error("a coded sample is beyond its depth")]
     Range,
@@ -207,7 +216,7 @@ fn open(bytes: &[u8], pcm_bytes: usize) -> Result<(Kind, &[u8], usize), Lossless
             let length = usize::from(*low) + if is_long { 256 } else { 0 };
             // What would be no shorter than the samples themselves is sent as they are.
             if CODED_HEAD_BYTES + length > pcm_bytes {
-                return Err(LosslessError::Length { said: length, taken: pcm_bytes });
+                return Err(LosslessError::Long { bits: length });
             }
             (Kind::Coded(pair), CODED_HEAD_BYTES, length)
         }

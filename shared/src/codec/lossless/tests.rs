@@ -171,7 +171,7 @@ fn a_wrong_head_is_named() {
     }
     // Longer than the samples themselves.
     let bytes = [KIND_SEPARATE, 127];
-    assert_eq!(decode_mono(&bytes, depth, &mut mono), Err(LosslessError::Length { said: 127, taken: 128 }));
+    assert_eq!(decode_mono(&bytes, depth, &mut mono), Err(LosslessError::Long { bits: 127 }));
 }
 
 #[test]
