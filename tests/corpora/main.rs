@@ -103,6 +103,11 @@ fn midi_rules() {
 }
 
 #[test]
+fn lossless() {
+    replay("lossless", CHANGES);
+}
+
+#[test]
 fn every_target_has_a_corpus_and_every_corpus_a_target() {
     let mut names: Vec<_> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
     names.sort();

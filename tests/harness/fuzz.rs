@@ -3,18 +3,20 @@
 //! They are ordinary functions on the stable toolchain. `tests/fuzz` hands them to libFuzzer for discovery,
 //! `tests/corpora` replays what discovery kept (`docs/fuzzing.md` has the commands and what was found).
 //!
-//! Reading order: [`decoders`] are the pure ones, from bytes to a value; [`window`] is a structure against a model of
+//! Reading order: [`decoders`] are the pure ones, from bytes to a value; [`lossless`](mod@lossless) is there and back; [`window`] is a structure against a model of
 //! it; [`session`] and [`relay`] are whole machines on virtual time, for which the input is a list of things that
 //! happen ([`input`]); [`midi`] is both for what speaks MIDI.
 
 mod decoders;
 mod input;
+mod lossless;
 mod midi;
 mod relay;
 mod session;
 mod window;
 
 pub use decoders::{config, documents, elements, handshake, invite};
+pub use lossless::lossless;
 pub use midi::{
     midi_control, midi_history, midi_journal, midi_packet, midi_receiver, midi_repair, midi_rules,
     midi_session, midi_stream,
@@ -33,7 +35,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     Target { name: "elements", body: elements },
     Target { name: "handshake", body: handshake },
     Target { name: "documents", body: documents },
@@ -52,4 +54,5 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "midi_history", body: midi_history },
     Target { name: "midi_stream", body: midi_stream },
     Target { name: "midi_rules", body: midi_rules },
+    Target { name: "lossless", body: lossless },
 ];

@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result};
 
 use crate::install::{Need, ensure};
+use crate::jam;
 use crate::shell::{cargo, stream, typed};
 
 /// Run a simulated session.
@@ -35,6 +36,9 @@ pub(crate) struct BenchOptions {
     arguments: Vec<String>,
 }
 
+/// The tables that are measured on the piece of the jam.
+const MUSICAL: [&str; 2] = ["codec", "all"];
+
 pub(crate) fn sim(options: &SimOptions) -> Result<ExitCode> {
     start(program("lockstep-sim").args(&options.arguments))
 }
@@ -50,6 +54,12 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<ExitCode> {
     }
     if options.quick {
         bench.arg("--quick");
+    }
+    if MUSICAL.contains(&options.name.as_str()) {
+        ensure(&[Need::Music])?;
+        for part in jam::music()? {
+            bench.arg("--music").arg(part);
+        }
     }
     start(bench.args(&options.arguments))
 }

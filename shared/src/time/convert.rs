@@ -56,6 +56,19 @@ pub fn i64_from_usize(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// `value` as `usize`; no target here has fewer than 32 bits.
+#[must_use]
+pub const fn usize_from_u32(value: u32) -> usize {
+    value as usize
+}
+
+/// `value`, or the nearer of `lowest` and `highest` beyond them.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "the bounds are of the narrower type")]
+pub fn i32_clamped(value: i64, lowest: i32, highest: i32) -> i32 {
+    value.clamp(lowest.into(), highest.into()) as i32
+}
+
 /// `value` as `usize`, zero when negative.
 #[must_use]
 pub fn usize_from_i64(value: i64) -> usize {

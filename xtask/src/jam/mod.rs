@@ -117,6 +117,11 @@ pub(crate) fn write_score() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The files of all parts of the piece, rendered unless they are here already.
+pub(crate) fn music() -> Result<Vec<PathBuf>> {
+    Ok(music::render(PLAYERS_MAX)?.into_iter().map(|part| part.file).collect())
+}
+
 /// Builds, plays, and measures; leaves everything in `out`.
 fn play(count: usize, seconds: f64, out: &Path, stop: &Arc<AtomicBool>) -> Result<Report> {
     ensure(&[Need::Build, Need::Music])?;

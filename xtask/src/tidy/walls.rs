@@ -90,8 +90,9 @@ const AUDIO_THREAD_IMPORTS: &[&str] = &[
 const SHARED_ORDER: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("clock", &["time"]),
+    ("codec", &["time"]),
     ("timeline", &["time"]),
-    ("wire", &["time", "timeline", "midi"]),
+    ("wire", &["time", "timeline", "midi", "codec"]),
     ("dsp", &["time"]),
     ("midi", &["time", "timeline"]),
     ("jitter", &["time", "dsp"]),
