@@ -8,7 +8,7 @@ use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::wire::Format;
 use lockstep_tests::clock::Crystal;
 use lockstep_tests::daw::{Daw, Punctuality, open_controls};
-use lockstep_tests::net::{Loss, PathPlan};
+use lockstep_tests::net::{Interval, Loss, PathPlan};
 use lockstep_tests::oracle::Source;
 use lockstep_tests::world::{MemberPlan, Nobody, World};
 
@@ -90,12 +90,15 @@ fn one_in_twenty_takes_two_copies() {
 
 #[test]
 fn losses_in_a_row_are_outlasted() {
-    // Four datagrams in a row, 2 % in all.
-    let bursts =
-        PathPlan { loss: Loss { independent: 0.0, burst_begins: 0.005, burst_ends: 0.25 }, ..losing(0.0) };
+    // Four datagrams in a row, five times a second.
+    let mut bursts = losing(0.0);
+    for n in 0..500 {
+        let from = LocalTime::ZERO + Span::from_micros(n * 200_000 + n * n % 97_000);
+        bursts.outages.push(Interval::new(from, Span::from_micros(5_333)));
+    }
     let mut world = world(PathPlan::clean(), bursts, RoomMode::Stems, 64);
     let share = concealed_share(&mut world);
-    assert!(share < 0.007, "{share} where 2 % is lost");
+    assert!(share < 0.002_7, "{share} where 2.7 % is lost");
 }
 
 #[test]

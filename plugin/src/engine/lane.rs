@@ -127,8 +127,13 @@ impl Lane {
             return;
         }
         let start = index.start().position();
-        self.network.observe(arrived.frames_since(start) + self.after_frames);
-        self.phase.observe(now.first.frames_since(start) + self.after_frames);
+        let lateness = arrived.frames_since(start) + self.after_frames;
+        // What the network's price does not wait for (a copy that came too late, a stall) says nothing of how blocks meet
+        // chunks.
+        if lateness <= self.network.target_frames() {
+            self.phase.observe(now.first.frames_since(start) + self.after_frames);
+        }
+        self.network.observe(lateness);
         let insertion = self.window.insert(index, frames);
         self.urgency.observe(insertion == Insertion::Late);
         match insertion {

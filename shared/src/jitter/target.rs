@@ -10,6 +10,8 @@ const SHORT_HORIZON: usize = 3_000;
 const LONG_HORIZON: usize = 45_000;
 /// Chunks of half the time for which memory is believed without being confirmed: 3 s.
 const CONFIRMED_CHUNKS: usize = 2_250;
+/// Memory that asks for more than the last seconds confirm is believed as long as it is by less than this: 1 ms.
+const UNCONFIRMED_FRAMES: f64 = 48.0;
 /// Observations between two evaluations: 43 ms of chunks.
 const EVALUATE_EVERY: usize = 32;
 /// Observations before the start value may be undercut: 1 s of chunks.
@@ -169,7 +171,8 @@ impl JitterTarget {
         let cost = self.preset.late_cost_frames()?;
         let short = self.short.cheapest_frames(cost, LEAST_WEIGHT)?;
         let long = self.long.cheapest_frames(cost, LEAST_WEIGHT)?;
-        Some(short.max(long).min(self.extent.upper_edge_frames()))
+        let (asked, confirmed) = (short.max(long), self.extent.upper_edge_frames());
+        Some(if asked > confirmed + UNCONFIRMED_FRAMES { confirmed } else { asked })
     }
 
     fn evaluate(&mut self) {

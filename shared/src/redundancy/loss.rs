@@ -13,8 +13,6 @@ const LEAST_WEIGHT: f64 = 1_500.0;
 const RUN_MAX: usize = 16;
 /// Runs over which their lengths are taken.
 const RUNS_HORIZON: f64 = 50.0;
-/// Of what is lost, the share that may be lost again with its copy for an offset to be long enough.
-const UNPROTECTED_MAX: f64 = 0.1;
 /// A leap of the counter by more than this is another sender, not loss: a minute of datagrams.
 const LEAP_MAX: u64 = 45_000;
 
@@ -117,18 +115,15 @@ impl LossMeter {
         self.lost
     }
 
-    /// By how many datagrams a copy has to follow what it copies so that the losses in a row that were seen rarely take
-    /// both: the least for which a tenth at most stays unprotected. 1 while nothing is lost.
+    /// Of what is lost, the share that is lost together with what follows by so many datagrams, by the losses in a row that
+    /// were seen: a copy at that offset brings none of it back. None is, where nothing is lost.
     #[must_use]
-    pub fn offset(&self) -> usize {
-        let lost: f64 = (1..).zip(&self.runs).map(|(length, weight)| f64_from_usize(length) * weight).sum();
-        let lost_twice = |offset: usize| -> f64 {
-            (1..)
-                .zip(&self.runs)
-                .map(|(length, weight): (usize, _)| f64_from_usize(length.saturating_sub(offset)) * weight)
-                .sum()
+    pub fn lost_again(&self, offset: usize) -> f64 {
+        let sum = |of: &dyn Fn(usize) -> usize| -> f64 {
+            (1..).zip(&self.runs).map(|(length, weight)| f64_from_usize(of(length)) * weight).sum()
         };
-        (1..RUN_MAX).find(|offset| lost_twice(*offset) <= UNPROTECTED_MAX * lost).unwrap_or(RUN_MAX)
+        let lost = sum(&|length| length);
+        if lost > 0.0 { sum(&|length| length.saturating_sub(offset)) / lost } else { 0.0 }
     }
 }
 
@@ -161,7 +156,7 @@ mod tests {
     fn what_comes_in_any_order_is_not_lost() {
         let shuffled = (0..9_999_u64).map(|n| if n % 3 == 0 { n + 1 } else { n - u64::from(n % 3 == 1) });
         let meter = meter(shuffled.chain(9_999..10_064));
-        assert_eq!((meter.lost(), meter.offset()), (0, 1));
+        assert_eq!(meter.lost(), 0);
         assert!(meter.share() < 1e-12);
     }
 
@@ -175,10 +170,15 @@ mod tests {
     }
 
     #[test]
-    fn the_offset_outlasts_the_losses_in_a_row() {
-        assert_eq!(meter((0..40_000).filter(|n| n % 100 != 0)).offset(), 1);
-        assert_eq!(meter((0..40_000).filter(|n| n % 400 >= 4)).offset(), 4);
-        assert_eq!(meter((0..40_000).filter(|n| n % 4_000 >= 40)).offset(), RUN_MAX - 1);
+    fn a_copy_has_to_outlast_the_losses_in_a_row() {
+        let alone = meter((0..40_000).filter(|n| n % 100 != 0));
+        assert_eq!((alone.lost_again(0), alone.lost_again(1)), (1.0, 0.0));
+        let in_fours = meter((0..40_000).filter(|n| n % 400 >= 4));
+        for (offset, share) in [(1, 0.75), (2, 0.5), (3, 0.25), (4, 0.0)] {
+            assert!((in_fours.lost_again(offset) - share).abs() < 1e-9, "{offset}");
+        }
+        assert!(meter((0..40_000).filter(|n| n % 4_000 >= 40)).lost_again(8) >= 0.5);
+        assert_eq!(meter(0..1_000).lost_again(1), 0.0);
     }
 
     #[test]

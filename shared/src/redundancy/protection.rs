@@ -16,6 +16,13 @@ const OFF_SHARE: f64 = 0.000_2;
 const TWO_ON_SHARE: f64 = 0.03;
 const TWO_OFF_SHARE: f64 = 0.02;
 
+/// What a gap costs whoever has not said, in frames of delay for all: [`crate::jitter::JitterPreset::Default`].
+const USUAL_LATE_COST_FRAMES: f64 = 19_200.0;
+/// What the bytes of a copy cost, in frames of delay.
+const COPY_COST_FRAMES: f64 = 4.0;
+/// What is better by less is not worth a change.
+const KEPT_WITHIN_FRAMES: f64 = 24.0;
+
 /// How what is sent to somebody is to be protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Protection {
@@ -30,7 +37,8 @@ pub struct Protection {
 pub struct Patience {
     /// How much longer it waits for every chunk already than the earliest arrival, in grid frames.
     pub spare_frames: f64,
-    /// What a missing chunk costs, in frames of delay for all ([`crate::jitter::JitterPreset`]).
+    /// What a missing chunk costs, in frames of delay for all ([`crate::jitter::JitterPreset`]); nothing where the delay is
+    /// fixed.
     pub late_cost_frames: f64,
     /// What one datagram covers, in frames.
     pub datagram_frames: f64,
@@ -40,35 +48,50 @@ impl Protection {
     /// No copies.
     pub const NONE: Self = Self { copies: 0, offset: 1 };
 
-    /// What to ask for, given what is lost, how long one waits anyway, and what was asked for before (a share between two
-    /// thresholds changes nothing).
+    /// What to ask for, given what is lost, how long one waits anyway, and what was asked for before.
     ///
-    /// A copy is worth its bytes if it comes in time: if the delay is long enough as it is, or if the loss that it takes
-    /// away pays for a delay that is. Where the offset that the bursts ask for is too long to wait for, the longest one that
-    /// is not is taken.
+    /// Copies are worth the loss that they take away, at the price that it has, less the delay that has to be waited for
+    /// beyond what is waited for anyway, and less the bytes. The jitter target goes by the same price, and sees what came as
+    /// a copy come late: it waits for what is asked for here. What is hardly better than what was asked for before changes
+    /// nothing.
     #[must_use]
     pub fn wanted(loss: &LossMeter, patience: &Patience, before: Self) -> Self {
         let share = loss.share();
         let is_over = |on: f64, off: f64, was_on: bool| share >= if was_on { off } else { on };
-        let wanted = if is_over(TWO_ON_SHARE, TWO_OFF_SHARE, before.copies > 1) {
-            2
+        let most = if is_over(TWO_ON_SHARE, TWO_OFF_SHARE, before.copies > 1) {
+            COPIES_MAX
         } else {
             u8::from(is_over(ON_SHARE, OFF_SHARE, before.copies > 0))
         };
-        // Whoever waits for copies already is not to stop because the wait now counts as given, nor the other way round.
-        let patient_frames = patience.spare_frames.max(0.0) + patience.late_cost_frames * share;
-        let longest = patient_frames / patience.datagram_frames.max(1.0);
-        let by_bursts = u8::try_from(loss.offset()).unwrap_or(OFFSET_MAX).clamp(1, OFFSET_MAX);
-        let fits = |copies: u8, offset: u8| f64::from(copies) * f64::from(offset) <= longest;
-        let choices =
-            (1..=wanted).rev().flat_map(|copies| (1..=by_bursts).rev().map(move |offset| (copies, offset)));
-        // Two copies close by are worth less against bursts than one that is far: prefer the offset.
-        let whole = (1..=wanted)
-            .rev()
-            .map(|copies| (copies, by_bursts))
-            .find(|(copies, offset)| fits(*copies, *offset));
-        let best = whole.or_else(|| choices.into_iter().find(|(copies, offset)| fits(*copies, *offset)));
-        best.map_or(Self::NONE, |(copies, offset)| Self { copies, offset })
+        let all = (1..=most).flat_map(|copies| (1..=OFFSET_MAX).map(move |offset| Self { copies, offset }));
+        let worth = |asked: Self| asked.worth_frames(loss, patience);
+        // Of what is worth the same, what is waited for least.
+        let best = all.rev().max_by(|one, other| worth(*one).total_cmp(&worth(*other)));
+        let Some(best) = best.filter(|best| worth(*best) > 0.0) else { return Self::NONE };
+        let is_kept = (1..=most).contains(&before.copies) && worth(before) > worth(best) - KEPT_WITHIN_FRAMES;
+        if is_kept { before } else { best }
+    }
+
+    /// What it is worth, in frames of delay.
+    fn worth_frames(self, loss: &LossMeter, patience: &Patience) -> f64 {
+        let (copies, offset) = (usize::from(self.copies), usize::from(self.offset));
+        // Lost in the same row, or by itself.
+        let once = (loss.lost_again(offset) + loss.share()).min(1.0);
+        let still_lost = match self.copies {
+            0 => 1.0,
+            1 => once,
+            _ => (loss.lost_again(copies * offset) + once * loss.share()).min(once),
+        };
+        let waited = f64_from_usize(copies * offset) * patience.datagram_frames;
+        let extra_frames = (waited - patience.spare_frames.max(0.0)).max(0.0);
+        let is_fixed = patience.late_cost_frames <= 0.0;
+        if is_fixed && extra_frames > 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        let late_cost = if is_fixed { USUAL_LATE_COST_FRAMES } else { patience.late_cost_frames };
+        late_cost * loss.share() * (1.0 - still_lost)
+            - extra_frames
+            - COPY_COST_FRAMES * f64::from(self.copies)
     }
 }
 
@@ -124,7 +147,11 @@ impl Patience {
     /// Of a receiver that waits for `spare_frames` and for whom a gap costs as usual, of datagrams of `chunks`.
     #[must_use]
     pub fn usual(spare_frames: f64, chunks: usize) -> Self {
-        Self { spare_frames, late_cost_frames: 19_200.0, datagram_frames: 64.0 * f64_from_usize(chunks) }
+        Self {
+            spare_frames,
+            late_cost_frames: USUAL_LATE_COST_FRAMES,
+            datagram_frames: 64.0 * f64_from_usize(chunks),
+        }
     }
 }
 
@@ -148,14 +175,17 @@ mod tests {
         assert_eq!(wanted(&losing(100, 1), &patient), Protection { copies: 1, offset: 1 });
         assert_eq!(wanted(&losing(20, 1), &patient), Protection { copies: 2, offset: 1 });
         assert_eq!(wanted(&losing(400, 4), &patient), Protection { copies: 1, offset: 4 });
-        // Loss of 0.2 % does not pay for a delay of its own.
+        // Loss of 0.1 % does not pay for a delay of its own.
         let hurried = Patience::usual(10.0, 1);
-        assert_eq!(wanted(&losing(500, 1), &hurried), Protection::NONE);
-        assert_eq!(wanted(&losing(500, 1), &Patience::usual(64.0, 1)), Protection { copies: 1, offset: 1 });
-        // Of 1 % in bursts of four an offset of three is worth waiting for.
-        assert_eq!(wanted(&losing(400, 4), &hurried), Protection { copies: 1, offset: 3 });
-        // Datagrams of four chunks take four times as long.
-        assert_eq!(wanted(&losing(400, 4), &Patience::usual(600.0, 4)).offset, 3);
+        assert_eq!(wanted(&losing(1_000, 1), &hurried), Protection::NONE);
+        assert_eq!(wanted(&losing(1_000, 1), &Patience::usual(64.0, 1)), Protection { copies: 1, offset: 1 });
+        // Of 4 % in rows of four, one copy that outlasts them is worth waiting for.
+        let rows = losing(100, 4);
+        assert_eq!(wanted(&rows, &hurried).offset, 4);
+        // A delay that is fixed waits for what comes in time, and for nothing else.
+        let fixed = |spare| Patience { late_cost_frames: 0.0, ..Patience::usual(spare, 1) };
+        assert_eq!(wanted(&rows, &fixed(63.0)), Protection::NONE);
+        assert_eq!(wanted(&losing(100, 1), &fixed(64.0)), Protection { copies: 1, offset: 1 });
     }
 
     #[test]

@@ -57,9 +57,9 @@ impl Sent {
         protection: Protection,
         out: &mut Writer<'_>,
     ) -> Result<(), Full> {
+        let start = out.length() + head.bytes();
         Element::encode_audio(head, chunks, out)?;
-        let length = AudioHead::sample_bytes(head.format, head.channels, head.chunks);
-        self.keep(head, &out.written()[out.length() - length..]);
+        self.keep(head, &out.written()[start..]);
         self.append(protection, out);
         Ok(())
     }

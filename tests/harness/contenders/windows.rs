@@ -38,8 +38,8 @@ const ROOM: usize = 32;
 
 impl Window {
     fn new(depth: usize) -> Self {
-        // A share that starts at zero would choose the smallest at once.
-        Self { depth, next: i64::MIN, held: vec![i64::MIN; ROOM], failed_share: FAILED_SHARE_UPPER }
+        // A share that starts at zero would choose the smallest at once, whatever comes.
+        Self { depth, next: i64::MIN, held: vec![i64::MIN; ROOM], failed_share: FAILED_SHARE }
     }
 
     fn put(&mut self, block: i64) {

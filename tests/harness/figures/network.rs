@@ -284,16 +284,16 @@ fn loss(length: Length) -> Vec<Figure> {
         holds: Holds::AtMost,
         unit: "%",
     };
-    // Four datagrams in a row, 2.5 times a second: an outage of four chunks' length, at a random time.
+    // Four datagrams in a row, five times a second: an outage of four chunks' length, at a random time.
     let mut rng = Rng::new(1);
     let mut bursts = losing(0.0);
     let (mut at, row_of_four) = (0.0, 4.0 * 64.0 / f64::from(GRID_RATE));
     while at < 640.0 {
-        at += rng.between(0.1, 0.7);
+        at += rng.between(0.05, 0.35);
         let from = LocalTime::ZERO + Span::from_secs_f64(at);
         bursts.outages.push(Interval::new(from, Span::from_secs_f64(row_of_four)));
     }
-    let unprotected = 2.5 * row_of_four;
+    let unprotected = 5.0 * row_of_four;
     vec![
         row("one_in_100", 0.02, concealed_share(losing(0.01), length), 1.0),
         row("one_in_20", 0.03, concealed_share(losing(0.05), length), 1.0),
