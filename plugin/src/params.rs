@@ -12,7 +12,7 @@ use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, FloatRange, Par
 use nice_plug::util;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{ClockOffset, Controls, GridUnit, JitterPreset, Role, RoomMode, SyncMode};
+use crate::engine::{ClockOffset, Controls, Format, GridUnit, JitterPreset, Role, RoomMode, SyncMode};
 use crate::instance::{Instance, Settings};
 
 /// The longest Sync Delay.
@@ -75,6 +75,9 @@ pub(crate) struct Parameters {
     /// The delay for the network where it is fixed.
     #[id = "jitter_fixed"]
     pub(crate) jitter_fixed: FloatParam,
+    /// How samples travel, in both directions.
+    #[id = "format"]
+    pub(crate) format: EnumParam<FormatChoice>,
     #[persist = "settings"]
     settings: SavedSettingsOf,
 }
@@ -170,6 +173,29 @@ pub(crate) enum JitterChoice {
     Fixed,
 }
 
+/// [`Format`] as a host shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum FormatChoice {
+    #[id = "auto"]
+    #[name = "Auto"]
+    Auto,
+    #[id = "pcm16"]
+    #[name = "PCM 16"]
+    Pcm16,
+    #[id = "pcm24"]
+    #[name = "PCM 24"]
+    Pcm24,
+    #[id = "float32"]
+    #[name = "Float 32"]
+    Float32,
+    #[id = "lossless16"]
+    #[name = "Lossless 16"]
+    Lossless16,
+    #[id = "lossless24"]
+    #[name = "Lossless 24"]
+    Lossless24,
+}
+
 /// The settings as a project holds them. What is missing keeps its default; what is unknown is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -219,6 +245,7 @@ impl Parameters {
             )
             .with_unit(" ms")
             .with_value_to_string(formatters::v2s_f32_rounded(2)),
+            format: EnumParam::new("Format", FormatChoice::Auto),
             settings: SavedSettingsOf(instance),
         }
     }
@@ -247,6 +274,14 @@ impl Parameters {
                 JitterChoice::Default => JitterPreset::Default,
                 JitterChoice::Recording => JitterPreset::Recording,
                 JitterChoice::Fixed => fixed(within(self.jitter_fixed.value(), JITTER_FIXED_MS_MAX)),
+            },
+            format: match self.format.value() {
+                FormatChoice::Auto => None,
+                FormatChoice::Pcm16 => Some(Format::Pcm16),
+                FormatChoice::Pcm24 => Some(Format::Pcm24),
+                FormatChoice::Float32 => Some(Format::Float32),
+                FormatChoice::Lossless16 => Some(Format::Lossless16),
+                FormatChoice::Lossless24 => Some(Format::Lossless24),
             },
         };
         if self.bypass.value() { bypassed(controls) } else { controls }
@@ -394,7 +429,8 @@ mod tests {
                 "clock_offset",
                 "bypass",
                 "jitter",
-                "jitter_fixed"
+                "jitter_fixed",
+                "format"
             ]
         );
     }
@@ -416,6 +452,7 @@ mod tests {
                 role: Role::Auto,
                 clock_offset: ClockOffset::default(),
                 jitter: JitterPreset::Default,
+                format: None,
             }
         );
     }

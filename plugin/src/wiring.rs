@@ -35,7 +35,7 @@ use lockstep_shared::timeline::author::Reading;
 use lockstep_shared::transport::{Abilities, Command};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::engine::{Lane, Role, RoomMode};
+use crate::engine::{Format, Lane, Role, RoomMode};
 pub use midi::{MidiConsumer, MidiEntry, MidiForm, MidiFull, MidiProducer};
 
 /// Chunks on the way out: the longest block of 4,096 frames at 44.1 kHz is 70 chunks, three times over.
@@ -170,6 +170,7 @@ pub struct Gauges {
     /// What became of MIDI.
     pub midi: MidiGauges,
     wish: AtomicU8,
+    format: AtomicU8,
     role: AtomicU8,
     mute_receive: AtomicBool,
     shares_delay: AtomicBool,
@@ -263,6 +264,18 @@ impl Gauges {
             2 => RoomMode::Mix,
             _ => RoomMode::Auto,
         }
+    }
+
+    /// How samples are to be sent; none where that is left to the link.
+    ///
+    /// Real-time: yes. Bound: constant.
+    pub fn set_format(&self, format: Option<Format>) {
+        self.format.store(format.map_or(0, |format| 1 + format.code()), Ordering::Relaxed);
+    }
+
+    /// How samples are to be sent; none where that is left to the link.
+    pub fn format(&self) -> Option<Format> {
+        self.format.load(Ordering::Relaxed).checked_sub(1).and_then(|code| Format::from_code(code).ok())
     }
 
     /// What its DAW is to the room's musical time.

@@ -247,6 +247,7 @@ impl Relay {
             let counted = room.counters();
             rooms.unknown_strip += counted.unknown_strip;
             rooms.off_grid += counted.off_grid;
+            rooms.undecodable += counted.undecodable;
             rooms.late_for_mix += counted.late_for_mix;
             rooms.copies_spare += counted.copies_spare;
             rooms.copies_used += counted.copies_used;

@@ -118,7 +118,7 @@ impl Member {
             {
                 if let Ok(Element::Audio(audio)) = element {
                     let mut frames = SILENT_CHUNK;
-                    audio.chunk_into(0, &mut frames);
+                    audio.chunk_into(0, &mut frames).unwrap();
                     self.heard.push((audio.head.strip, frames[0][0]));
                 }
             }

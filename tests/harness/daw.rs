@@ -90,5 +90,6 @@ pub const fn open_controls(room_mode: RoomMode) -> Controls {
         role: Role::Off,
         clock_offset: ClockOffset::NONE,
         jitter: JitterPreset::Default,
+        format: None,
     }
 }

@@ -189,7 +189,8 @@ impl World {
     }
 
     /// Puts a member into the world; returns its number.
-    pub fn add(&mut self, plan: MemberPlan) -> usize {
+    pub fn add(&mut self, mut plan: MemberPlan) -> usize {
+        plan.daw.controls.format = Some(plan.format);
         let number = self.members.len();
         let octet = u8::try_from(number + 1).expect("a world of fewer than 255 members");
         let start = LocalTime::from_nanos(i64::from(octet) * 3_000_000_017);
@@ -204,7 +205,7 @@ impl World {
             secret: SECRET,
             member_key: MemberKey([octet; 16]),
         };
-        let settings = LinkSettings { client, member_name: format!("member {number}"), format: plan.format };
+        let settings = LinkSettings { client, member_name: format!("member {number}") };
         let mut link = Link::new(settings, &[octet; 32], now);
         let port = link
             .add_port(now, Port::new(link_end, format!("strip {number}"), plan.daw.rate))

@@ -5,7 +5,7 @@ use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, Param, ParamSet
 use nice_plug_egui::widgets::ParamSlider;
 
 use super::theme;
-use crate::params::{GridUnitChoice, JitterChoice, Parameters, RoleChoice, RoomModeChoice, SyncModeChoice};
+use crate::params::{JitterChoice, Parameters, RoleChoice, RoomModeChoice, SyncModeChoice};
 use crate::status::Status;
 
 /// Width of the names before the values.
@@ -29,12 +29,13 @@ pub(super) fn show(ui: &mut Ui, parameters: &Parameters, host: &ParamSetter<'_>,
     row(ui, "Room Mode", |ui| choices(ui, &parameters.room_mode, explanation, host));
     row(ui, "Sync Mode", |ui| choices(ui, &parameters.sync_mode, sync, host));
     if parameters.sync_mode.value() == SyncModeChoice::Grid {
-        row(ui, "Grid Unit", |ui| unit(ui, &parameters.grid_unit, host));
+        row(ui, "Grid Unit", |ui| list(ui, &parameters.grid_unit, UNIT, host));
     }
     row(ui, "Jitter", |ui| choices(ui, &parameters.jitter, weighing, host));
     if parameters.jitter.value() == JitterChoice::Fixed {
         slider(ui, &parameters.jitter_fixed, host);
     }
+    row(ui, "Format", |ui| list(ui, &parameters.format, FORMAT, host));
     row(ui, "Transport Role", |ui| choices(ui, &parameters.role, part, host));
     if parameters.role.value() == RoleChoice::Follow {
         slider(ui, &parameters.clock_offset, host);
@@ -57,17 +58,24 @@ fn slider(ui: &mut Ui, parameter: &FloatParam, host: &ParamSetter<'_>) {
     });
 }
 
-fn unit(ui: &mut Ui, parameter: &EnumParam<GridUnitChoice>, host: &ParamSetter<'_>) {
-    let names = GridUnitChoice::variants();
+/// A list to choose from, for more choices than fit beside each other.
+fn list<T: Enum + PartialEq + Copy + 'static>(
+    ui: &mut Ui,
+    parameter: &EnumParam<T>,
+    explanation: &str,
+    host: &ParamSetter<'_>,
+) {
+    let names = T::variants();
     let chosen = names.get(parameter.value().to_index()).copied().unwrap_or_default();
-    egui::ComboBox::from_id_salt("grid unit").selected_text(chosen).show_ui(ui, |ui| {
+    let shown = egui::ComboBox::from_id_salt(parameter.name()).selected_text(chosen).show_ui(ui, |ui| {
         for (index, name) in names.iter().enumerate() {
-            let choice = GridUnitChoice::from_index(index);
+            let choice = T::from_index(index);
             if ui.selectable_label(parameter.value() == choice, *name).clicked() {
                 set(parameter, choice, host);
             }
         }
     });
+    shown.response.on_hover_text(explanation);
 }
 
 fn row(ui: &mut Ui, name: &str, value: impl FnOnce(&mut Ui)) {
@@ -106,6 +114,9 @@ fn choices<T: Enum + Copy + PartialEq + 'static>(
         }
     }
 }
+
+const UNIT: &str = "The musical unit by which the others are late.";
+const FORMAT: &str = "How sound travels. Auto: 16-bit samples, and losslessly coded ones where everything has to be sent twice.";
 
 const fn explanation(choice: RoomModeChoice) -> &'static str {
     match choice {

@@ -20,6 +20,7 @@ use lockstep_shared::midi::message::Held;
 pub use lockstep_shared::sync::{GridUnit, SyncMode};
 use lockstep_shared::time::convert::{i64_from_usize, i64_round};
 use lockstep_shared::time::{DeviceFrame, Frames, GRID_RATE, LocalTime, SampleRate};
+pub use lockstep_shared::wire::Format;
 
 use self::capture::Capture;
 use self::clock::Clock;
@@ -125,6 +126,8 @@ pub struct Controls {
     pub clock_offset: ClockOffset,
     /// How delay is weighed against gaps.
     pub jitter: JitterPreset,
+    /// How samples are sent; none where that is left to the link.
+    pub format: Option<Format>,
 }
 
 impl Controls {
@@ -370,6 +373,7 @@ impl Engine {
         gauges.blocks.fetch_add(1, Ordering::Relaxed);
         gauges.sync_delay_ms.store(controls.sync_delay_ms, Ordering::Relaxed);
         gauges.set_wish(controls.room_mode);
+        gauges.set_format(controls.format);
         gauges.set_role(controls.role);
         gauges.clock_offset_ms.store(controls.clock_offset.millis(), Ordering::Relaxed);
         gauges.set_shares_delay(controls.sync_mode == SyncMode::Room);

@@ -39,6 +39,7 @@ impl Rig {
                 role: Role::Off,
                 clock_offset: ClockOffset::default(),
                 jitter: JitterPreset::Default,
+                format: None,
             },
         }
     }

@@ -55,8 +55,6 @@ pub struct LinkSettings {
     pub client: ClientSettings,
     /// The member's name as the others see it.
     pub member_name: String,
-    /// How samples are sent.
-    pub format: Format,
 }
 
 /// An instance as the link knows it; also the number of its strip.
@@ -99,6 +97,7 @@ pub struct Link {
     /// The size of the mix's datagrams that the blocks ask for, and since when they have.
     block_asks: (ChunksPerDatagram, LocalTime),
     unplaceable: u64,
+    undecodable: u64,
     midi: midi::Decoder,
     redundancy: protection::Redundancy,
 }
@@ -108,6 +107,7 @@ pub struct Link {
 struct Wishes {
     listener: Option<PortId>,
     play: PlayMode,
+    mix_format: Format,
     mix_chunks: ChunksPerDatagram,
 }
 
@@ -137,6 +137,7 @@ impl Link {
             wishes: Wishes::default(),
             block_asks: (ChunksPerDatagram::One, now),
             unplaceable: 0,
+            undecodable: 0,
             midi: midi::Decoder::default(),
             redundancy: protection::Redundancy::new(now),
         }
@@ -187,34 +188,39 @@ impl Link {
             for element in elements {
                 if let Ok(Element::Audio(audio)) = element {
                     self.redundancy.chunks = audio.head.chunks;
-                    Self::play(now, &self.clock, &mut self.ports, &mut self.unplaceable, &audio);
+                    let (placed, undecodable) = Self::play(now, &self.clock, &mut self.ports, &audio);
+                    self.unplaceable += u64::from(!placed);
+                    self.undecodable += undecodable;
                 }
             }
         }
         self.drain_events(now);
     }
 
-    /// Hands the chunks of an audio element to the lane that plays its strip.
+    /// Hands the chunks of an audio element to the lane that plays its strip; whether there is one, and how many chunks
+    /// are no code of what they should be.
     fn play(
         now: LocalTime,
         clock: &RoomClock,
         ports: &mut BTreeMap<PortId, Port>,
-        unplaceable: &mut u64,
         audio: &Audio<'_>,
-    ) {
+    ) -> (bool, u64) {
         let lane =
             ports.values_mut().find_map(|port| port.lane_of(audio.head.strip).map(|lane| (port, lane)));
         let (Some((port, lane)), Some(map)) = (lane, clock.map(now)) else {
-            *unplaceable += 1;
-            return;
+            return (false, 0);
         };
         let first = audio.head.first.unwrap_near(map.grid(now).floor().chunk());
-        let mut frames = SILENT_CHUNK;
+        let (mut frames, mut undecodable) = (SILENT_CHUNK, 0);
         for (number, index) in (0..audio.head.chunks.count()).zip(first.0..) {
-            audio.chunk_into(number, &mut frames);
+            if audio.chunk_into(number, &mut frames).is_err() {
+                undecodable += 1;
+                continue;
+            }
             let stamp = audio.head.stamp.filter(|_| number == 0);
             port.push(lane, ChunkIndex(index), &frames, now, stamp);
         }
+        (true, undecodable)
     }
 
     /// Does what is due: the session's timers, and a look at the rings.
@@ -350,7 +356,14 @@ impl Link {
         let (asked, since) = self.block_asks;
         let is_steady = now - since >= MIX_CHUNKS_STEADY;
         let mix_chunks = if is_steady { asked } else { self.wishes.mix_chunks };
-        Wishes { listener, play: self.play_mode(listener), mix_chunks }
+        let copies = self.redundancy.of_downlink.protection.copies;
+        let mix_format = listener.and_then(|id| self.ports.get(&id)).map(|port| format_of(port, copies));
+        Wishes {
+            listener,
+            play: self.play_mode(listener),
+            mix_format: mix_format.unwrap_or_default(),
+            mix_chunks,
+        }
     }
 
     /// The size of the mix's datagrams that fits the host's last block.
@@ -361,7 +374,7 @@ impl Link {
             128..256 => ChunksPerDatagram::Two,
             _ => ChunksPerDatagram::Four,
         };
-        chunks.fitting(self.settings.format, Channels::Stereo, 0)
+        chunks.fitting(self.wishes.mix_format, Channels::Stereo, 0)
     }
 
     /// The strips of all other members.
@@ -394,7 +407,7 @@ impl Link {
         let profile = Profile {
             name: self.settings.member_name.clone(),
             play: self.wishes.play,
-            mix_format: self.settings.format,
+            mix_format: self.wishes.mix_format,
             mix_chunks: self.wishes.mix_chunks,
             strips: strips.collect(),
         };
@@ -408,15 +421,15 @@ impl Link {
 
     /// Writes the next datagram to send and returns its length.
     pub fn poll_transmit(&mut self, now: LocalTime, out: &mut [u8]) -> Option<usize> {
-        let format = self.settings.format;
         let protection = self.redundancy.of_uplink;
-        let largest = ChunksPerDatagram::Four.fitting(format, Channels::Stereo, protection.copies.into());
         let is_joined = self.client.is_joined();
         for (&id, port) in &mut self.ports {
             if !is_joined || port.resync_state(None) != Resync::Done {
                 port.discard_captured();
                 continue;
             }
+            let format = format_of(port, protection.copies);
+            let largest = ChunksPerDatagram::Four.fitting(format, Channels::Stereo, protection.copies.into());
             let Some((run, chunks, sent)) = port.captured_run(largest) else { continue };
             let head = AudioHead {
                 strip: StripId(id.0),
@@ -470,4 +483,11 @@ impl Link {
     pub const fn counters(&self) -> ClientCounters {
         self.client.counters()
     }
+}
+
+/// How an instance's samples travel when each datagram brings so many copies. Left to us, they are plain as long as each
+/// travels once, and coded as soon as it does not: with a copy, that is about the rate of one.
+fn format_of(port: &Port, copies: u8) -> Format {
+    let left_to_us = if copies == 0 { Format::Pcm16 } else { Format::Lossless16 };
+    port.end.gauges.format().unwrap_or(left_to_us)
 }

@@ -245,6 +245,7 @@ impl Link {
             ));
         }
         let ClientCounters { malformed, stray: _, forged, replayed } = self.client.counters();
+        let malformed = malformed + self.undecodable;
         if malformed + forged + replayed > 0 {
             notices.push(format!(
                 "Refused from the network: {malformed} malformed, {forged} forged, {replayed} replayed datagrams."

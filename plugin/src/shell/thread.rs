@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lockstep_shared::session::{ClientSettings, Invite};
 use lockstep_shared::time::{LocalTime, Span};
-use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
+use lockstep_shared::wire::DATAGRAM_BYTES_MAX;
 
 use super::clock_output::{ClockOutput, Heard};
 use super::journal::Journal;
@@ -236,7 +236,7 @@ impl Runner {
                     let client =
                         ClientSettings { relay_key: *relay_key, secret: *secret, member_key: member::key()? };
                     let member_name = self.member_name.clone();
-                    let settings = LinkSettings { client, member_name, format: Format::Pcm16 };
+                    let settings = LinkSettings { client, member_name };
                     return Ok((socket, Link::new(settings, &member::seed()?, now)));
                 }
                 Err(error) => failure = format!("no way to the relay at {address}: {error}"),

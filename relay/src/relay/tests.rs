@@ -77,7 +77,7 @@ fn drain(relay: &mut Relay, members: &mut [Member], now: LocalTime) {
             for element in member.client.handle_datagram(now, &mut out[..length]).into_iter().flatten() {
                 if let Ok(Element::Audio(audio)) = element {
                     let mut frames = lockstep_shared::dsp::SILENT_CHUNK;
-                    audio.chunk_into(0, &mut frames);
+                    audio.chunk_into(0, &mut frames).unwrap();
                     member.heard.push((audio.head.strip, frames[0][0]));
                 }
             }

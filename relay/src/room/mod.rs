@@ -44,6 +44,8 @@ pub struct RoomCounters {
     pub unknown_strip: u64,
     /// Audio named so far from the grid's now that it could not be played.
     pub off_grid: u64,
+    /// Chunks whose samples are coded, and no code.
+    pub undecodable: u64,
     /// Chunks that came after their mix had left.
     pub late_for_mix: u64,
     /// Copies of what had come already.
@@ -463,7 +465,9 @@ impl Room {
                 }
             }
             if mix {
-                self.counters.late_for_mix += strip.take(grid, first, &audio);
+                let [late, undecodable] = strip.take(grid, first, &audio);
+                self.counters.late_for_mix += late;
+                self.counters.undecodable += undecodable;
             }
         }
         // Copies follow what they copy; what is kept goes by age.

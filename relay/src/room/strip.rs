@@ -50,16 +50,20 @@ impl Strip {
         }
     }
 
-    /// Takes the chunks of an audio element; returns how many came too late for the mix.
-    pub(super) fn take(&mut self, grid: GridPosition, first: ChunkIndex, audio: &Audio<'_>) -> u64 {
-        let mut late = 0;
+    /// Takes the chunks of an audio element; returns how many came too late for the mix, and how many are no code of what
+    /// they should be.
+    pub(super) fn take(&mut self, grid: GridPosition, first: ChunkIndex, audio: &Audio<'_>) -> [u64; 2] {
+        let (mut late, mut undecodable) = (0, 0);
         let mut frames = SILENT_CHUNK;
         for (number, index) in (0..audio.head.chunks.count()).zip(first.0..) {
             let index = ChunkIndex(index);
             if self.window.holds(index) {
                 continue;
             }
-            audio.chunk_into(number, &mut frames);
+            if audio.chunk_into(number, &mut frames).is_err() {
+                undecodable += 1;
+                continue;
+            }
             self.lateness.observe(grid.frames_since(index.end().position()));
             match self.window.insert(index, &frames) {
                 Insertion::Stored => self.last_arrival = Some(grid),
@@ -70,7 +74,7 @@ impl Strip {
                 Insertion::Duplicate | Insertion::TooEarly => {}
             }
         }
-        late
+        [late, undecodable]
     }
 
     pub(super) fn plays(&self, grid: GridPosition) -> bool {

@@ -1,6 +1,7 @@
 //! The audio element.
 
 use super::{DecodeError, Full, Reader, Writer, pcm};
+use crate::codec::lossless::{self, Depth};
 use crate::time::{Beats, CHUNK_FRAMES, ChunkIndex, MusicalStamp, Tempo};
 
 /// A strip as the wire names it: a member's own number on the way up, the room's on the way down.
@@ -47,6 +48,10 @@ pub enum Format {
     Pcm24,
     /// 32-bit floats.
     Float32,
+    /// 16-bit integers, bit for bit, in fewer bytes ([`crate::codec::lossless`]).
+    Lossless16,
+    /// 24-bit integers, the same way.
+    Lossless24,
 }
 
 /// How many channels a strip has.
@@ -97,13 +102,25 @@ pub struct Audio<'a> {
 }
 
 impl Format {
-    /// Bytes of one sample.
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Pcm16, Self::Pcm24, Self::Float32, Self::Lossless16, Self::Lossless24];
+
+    /// Bytes of one sample, before it is coded.
     #[must_use]
     pub const fn sample_bytes(self) -> usize {
         match self {
-            Self::Pcm16 => 2,
-            Self::Pcm24 => 3,
+            Self::Pcm16 | Self::Lossless16 => 2,
+            Self::Pcm24 | Self::Lossless24 => 3,
             Self::Float32 => 4,
+        }
+    }
+
+    /// The depth of a coded format; none of a plain one.
+    const fn coded_depth(self) -> Option<Depth> {
+        match self {
+            Self::Pcm16 | Self::Pcm24 | Self::Float32 => None,
+            Self::Lossless16 => Some(Depth::Bits16),
+            Self::Lossless24 => Some(Depth::Bits24),
         }
     }
 
@@ -114,6 +131,8 @@ impl Format {
             Self::Pcm16 => 0,
             Self::Pcm24 => 1,
             Self::Float32 => 2,
+            Self::Lossless16 => 3,
+            Self::Lossless24 => 4,
         }
     }
 
@@ -123,25 +142,92 @@ impl Format {
             0 => Ok(Self::Pcm16),
             1 => Ok(Self::Pcm24),
             2 => Ok(Self::Float32),
+            3 => Ok(Self::Lossless16),
+            4 => Ok(Self::Lossless24),
             _ => Err(DecodeError::Range { field: "format", value: code as u64 }),
         }
     }
 
-    fn encode(self, samples: &[f32], bytes: &mut [u8]) {
-        match self {
-            Self::Pcm16 => pcm::encode_16(samples, bytes),
-            Self::Pcm24 => pcm::encode_24(samples, bytes),
-            Self::Float32 => pcm::encode_float(samples, bytes),
+    /// Writes one chunk, channel by channel; a mono strip is its first.
+    fn encode(
+        self,
+        chunk: &[[f32; CHUNK_FRAMES]; 2],
+        channels: Channels,
+        out: &mut Writer<'_>,
+    ) -> Result<(), Full> {
+        let write = match self {
+            Self::Pcm16 => pcm::encode_16,
+            Self::Pcm24 => pcm::encode_24,
+            Self::Float32 => pcm::encode_float,
+            Self::Lossless16 => return encode_lossless(Depth::Bits16, chunk, channels, out),
+            Self::Lossless24 => return encode_lossless(Depth::Bits24, chunk, channels, out),
+        };
+        for channel in &chunk[..channels.count()] {
+            write(channel, out.reserve(CHUNK_FRAMES * self.sample_bytes())?);
         }
+        Ok(())
     }
 
-    fn decode(self, bytes: &[u8], samples: &mut [f32]) {
-        match self {
-            Self::Pcm16 => pcm::decode_16(bytes, samples),
-            Self::Pcm24 => pcm::decode_24(bytes, samples),
-            Self::Float32 => pcm::decode_float(bytes, samples),
+    /// Reads one chunk from the front of `bytes`; a mono strip fills both channels.
+    fn decode(
+        self,
+        bytes: &[u8],
+        channels: Channels,
+        frames: &mut [[f32; CHUNK_FRAMES]; 2],
+    ) -> Result<(), DecodeError> {
+        let read = match self {
+            Self::Pcm16 => pcm::decode_16,
+            Self::Pcm24 => pcm::decode_24,
+            Self::Float32 => pcm::decode_float,
+            Self::Lossless16 => return decode_lossless(Depth::Bits16, bytes, channels, frames),
+            Self::Lossless24 => return decode_lossless(Depth::Bits24, bytes, channels, frames),
+        };
+        let channel_bytes = CHUNK_FRAMES * self.sample_bytes();
+        for (channel, bytes) in
+            frames.iter_mut().zip(bytes.chunks_exact(channel_bytes)).take(channels.count())
+        {
+            read(bytes, channel);
+        }
+        if channels == Channels::Mono {
+            frames[1] = frames[0];
+        }
+        Ok(())
+    }
+}
+
+fn encode_lossless(
+    depth: Depth,
+    chunk: &[[f32; CHUNK_FRAMES]; 2],
+    channels: Channels,
+    out: &mut Writer<'_>,
+) -> Result<(), Full> {
+    let mut coded = [0; lossless::CODED_BYTES_MAX];
+    let samples = chunk.each_ref().map(|channel| depth.quantise(channel));
+    let length = match channels {
+        Channels::Mono => lossless::encode_mono(&samples[0], depth, &mut coded),
+        Channels::Stereo => lossless::encode_stereo(&samples, depth, &mut coded),
+    };
+    out.bytes(&coded[..length])
+}
+
+fn decode_lossless(
+    depth: Depth,
+    bytes: &[u8],
+    channels: Channels,
+    frames: &mut [[f32; CHUNK_FRAMES]; 2],
+) -> Result<(), DecodeError> {
+    let mut samples = [[0; CHUNK_FRAMES]; 2];
+    match channels {
+        Channels::Mono => {
+            lossless::decode_mono(bytes, depth, &mut samples[0])?;
+            samples[1] = samples[0];
+        }
+        Channels::Stereo => {
+            lossless::decode_stereo(bytes, depth, &mut samples)?;
         }
     }
+    *frames = samples.each_ref().map(|channel| depth.restore(channel));
+    Ok(())
 }
 
 impl Channels {
@@ -247,10 +333,26 @@ impl AudioHead {
     /// Bytes of the kind and of a head without a stamp.
     pub const BYTES: usize = 8;
 
-    /// Bytes of all samples of an element of this shape.
+    /// Bytes of all samples of an element of this shape: just as many of a plain format, at most of a coded one.
     #[must_use]
     pub const fn sample_bytes(format: Format, channels: Channels, chunks: ChunksPerDatagram) -> usize {
-        CHUNK_FRAMES * format.sample_bytes() * channels.count() * chunks.count()
+        let head_bytes = if format.coded_depth().is_some() { 1 } else { 0 };
+        (CHUNK_FRAMES * format.sample_bytes() * channels.count() + head_bytes) * chunks.count()
+    }
+
+    /// Bytes of the kind and of this head.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        if self.stamp.is_some() { Self::BYTES + 12 } else { Self::BYTES }
+    }
+
+    /// How many bytes the chunk at the front of `samples` takes.
+    fn chunk_bytes(&self, samples: &[u8]) -> Result<usize, DecodeError> {
+        let plain_bytes = CHUNK_FRAMES * self.format.sample_bytes() * self.channels.count();
+        match self.format.coded_depth() {
+            None => Ok(plain_bytes),
+            Some(_) => Ok(lossless::coded_bytes(samples, plain_bytes)?),
+        }
     }
 
     fn shape(&self) -> u8 {
@@ -307,42 +409,44 @@ impl<'a> Audio<'a> {
         debug_assert_eq!(chunks.len(), head.chunks.count());
         head.encode(out)?;
         for chunk in chunks {
-            for channel in &chunk[..head.channels.count()] {
-                head.format.encode(channel, out.reserve(CHUNK_FRAMES * head.format.sample_bytes())?);
-            }
+            head.format.encode(chunk, head.channels, out)?;
         }
         Ok(())
     }
 
     /// Writes head and samples that are already bytes, as a relay does that forwards them.
     pub(super) fn encode_bytes(head: &AudioHead, samples: &[u8], out: &mut Writer<'_>) -> Result<(), Full> {
-        debug_assert_eq!(samples.len(), AudioHead::sample_bytes(head.format, head.channels, head.chunks));
+        debug_assert!(samples.len() <= AudioHead::sample_bytes(head.format, head.channels, head.chunks));
         head.encode(out)?;
         out.bytes(samples)
     }
 
     pub(super) fn decode(bytes: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let head = AudioHead::decode(bytes)?;
-        let samples = bytes.bytes(AudioHead::sample_bytes(head.format, head.channels, head.chunks))?;
-        Ok(Self { head, samples })
+        let mut length = 0;
+        for _ in 0..head.chunks.count() {
+            length += head.chunk_bytes(bytes.rest().get(length..).unwrap_or_default())?;
+        }
+        Ok(Self { head, samples: bytes.bytes(length)? })
     }
 
     /// Decodes chunk `number` (0 to the head's count) to planar stereo; a mono strip fills both channels.
     ///
     /// Real-time: yes. Bound: one chunk.
-    pub fn chunk_into(&self, number: usize, frames: &mut [[f32; CHUNK_FRAMES]; 2]) {
-        let channel_bytes = CHUNK_FRAMES * self.head.format.sample_bytes();
-        let start = number * channel_bytes * self.head.channels.count();
-        let [left, right] = frames;
-        self.head.format.decode(&self.samples[start..start + channel_bytes], left);
-        match self.head.channels {
-            Channels::Mono => *right = *left,
-            Channels::Stereo => {
-                self.head
-                    .format
-                    .decode(&self.samples[start + channel_bytes..start + 2 * channel_bytes], right);
-            }
+    ///
+    /// # Errors
+    /// Its samples are coded, and no code. What `frames` holds then means nothing.
+    pub fn chunk_into(
+        &self,
+        number: usize,
+        frames: &mut [[f32; CHUNK_FRAMES]; 2],
+    ) -> Result<(), DecodeError> {
+        let mut start = 0;
+        for _ in 0..number {
+            start += self.head.chunk_bytes(self.samples.get(start..).unwrap_or_default())?;
         }
+        let samples = self.samples.get(start..).unwrap_or_default();
+        self.head.format.decode(samples, self.head.channels, frames)
     }
 }
 
@@ -356,6 +460,34 @@ mod tests {
             for distance in [-1_000, -1, 0, 1, 1_000] {
                 let index = ChunkIndex(near + distance);
                 assert_eq!(WireChunk::new(index).unwrap_near(ChunkIndex(near)), index);
+            }
+        }
+    }
+
+    #[test]
+    fn every_format_reads_back_what_it_holds_exactly() {
+        let tone = |n: u16, by: f32| (f32::from(n) * by).sin() * 0.5;
+        let mut chunks = [[[0.0; CHUNK_FRAMES]; 2]; 2];
+        for (n, place) in (0..256_u16).zip(chunks.iter_mut().flatten().flatten()) {
+            *place = (tone(n, 0.05) * 32_768.0).round() / 32_768.0;
+        }
+        for format in Format::ALL {
+            for channels in [Channels::Mono, Channels::Stereo] {
+                let (strip, first) = (StripId(1), WireChunk(2));
+                let head =
+                    AudioHead { strip, first, format, channels, chunks: ChunksPerDatagram::Two, stamp: None };
+                let mut buffer = [0; crate::wire::PLAIN_BYTES_MAX];
+                let mut out = Writer::new(&mut buffer);
+                Audio::encode(&head, &chunks, &mut out).unwrap();
+                assert!(out.length() < head.bytes() + AudioHead::sample_bytes(format, channels, head.chunks));
+                let audio = Audio::decode(&mut Reader::new(out.written())).unwrap();
+                assert_eq!(audio.head, head);
+                for (number, chunk) in chunks.iter().enumerate() {
+                    let mut frames = [[1.0; CHUNK_FRAMES]; 2];
+                    audio.chunk_into(number, &mut frames).unwrap();
+                    let right = if channels == Channels::Mono { chunk[0] } else { chunk[1] };
+                    assert_eq!(frames, [chunk[0], right], "{format:?}");
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::codec::lossless::LosslessError;
+
 /// Why bytes are not what this version of the wire says. Counted where they arrive, never a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DecodeError {
@@ -23,6 +25,9 @@ pub enum DecodeError {
     /// A name is not UTF-8.
     #[error("a name is not UTF-8")]
     Text,
+    /// Samples are no code of a lossless chunk.
+    #[error(transparent)]
+    Lossless(#[from] LosslessError),
     /// Bytes follow where the packet should end.
     #[error("{0} bytes too many")]
     Trailing(usize),

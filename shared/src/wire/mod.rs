@@ -18,6 +18,9 @@
 //!           FlowAck      0x0A | awaited u32
 //! ```
 //!
+//! The shape of Audio: bits 0-2 the format, 3 stereo, 4-5 how many chunks (1, 2, 4), 6 stamped. Of a coded format each chunk
+//! tells its own length.
+//!
 //! Integers are little-endian. Audio is named by its place on the grid alone: a copy of an earlier chunk is just
 //! another Audio element with an earlier index. Retained state (who is in the room, what a member wants, the
 //! room's musical time) is a document in a slot, versioned and repeated until acknowledged. What happens (MIDI) is an

@@ -10,7 +10,7 @@ use lockstep_shared::wire::{
 };
 
 /// The elements of any packet encode to the bytes they came from, up to the first that cannot be read; every chunk
-/// of their audio has finite samples.
+/// of their audio that can be read has finite samples.
 pub fn elements(bytes: &[u8]) {
     let bytes = &bytes[..bytes.len().min(PLAIN_BYTES_MAX)];
     let mut buffer = [0; PLAIN_BYTES_MAX];
@@ -21,9 +21,9 @@ pub fn elements(bytes: &[u8]) {
             let mut frames = SILENT_CHUNK;
             for number in 0..audio.head.chunks.count() {
                 frames.as_flattened_mut().fill(f32::NAN);
-                audio.chunk_into(number, &mut frames);
+                let is_whole = audio.chunk_into(number, &mut frames).is_ok();
                 assert!(
-                    frames.as_flattened().iter().all(|sample| sample.is_finite()),
+                    !is_whole || frames.as_flattened().iter().all(|sample| sample.is_finite()),
                     "a sample is not finite"
                 );
             }

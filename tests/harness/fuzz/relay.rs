@@ -364,7 +364,8 @@ fn profile(input: &mut Input<'_>) -> Profile {
     Profile {
         name: name(input.bytes()),
         play: [PlayMode::Nothing, PlayMode::Stems, PlayMode::Mix][usize::from(choice & 0xf) % 3],
-        mix_format: [Format::Pcm16, Format::Pcm24, Format::Float32][usize::from(choice >> 6) % 3],
+        mix_format: [Format::Pcm16, Format::Pcm24, Format::Float32, Format::Lossless16]
+            [usize::from(choice >> 6)],
         mix_chunks: chunks(choice >> 4),
         strips: (0..count)
             .map(|_| ProfileStrip {

@@ -14,7 +14,6 @@ use lockstep_shared::session::{ClientSettings, Invite, MemberKey};
 use lockstep_shared::time::{SampleRate, Span};
 use lockstep_shared::timeline::author::Reading;
 use lockstep_shared::timeline::{Motion, TimeSignature};
-use lockstep_shared::wire::Format;
 
 use super::clock;
 use super::runner::{connect, run_link};
@@ -39,7 +38,7 @@ impl Conductor {
             secret: invite.secret,
             member_key: MemberKey([number; 16]),
         };
-        let settings = LinkSettings { client, member_name: "conductor".to_owned(), format: Format::Pcm16 };
+        let settings = LinkSettings { client, member_name: "conductor".to_owned() };
         let mut link = Link::new(settings, &[number; 32], clock::now());
         let (mut audio_end, link_end) = wire();
         link_end.gauges.set_role(Role::Lead);

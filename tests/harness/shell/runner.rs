@@ -19,7 +19,7 @@ use lockstep_plugin::wiring::{Gauges, wire};
 use lockstep_shared::session::{ClientSettings, Invite, MemberKey};
 use lockstep_shared::time::convert::{f64_from_i64, i64_from_usize};
 use lockstep_shared::time::{DeviceFrame, LocalTime, SampleRate, Span};
-use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
+use lockstep_shared::wire::DATAGRAM_BYTES_MAX;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::clock;
@@ -121,8 +121,7 @@ impl RunningMember {
             secret: invite.secret,
             member_key: MemberKey([number; 16]),
         };
-        let settings =
-            LinkSettings { client, member_name: format!("member {number}"), format: Format::Pcm16 };
+        let settings = LinkSettings { client, member_name: format!("member {number}") };
         let mut link = Link::new(settings, &[number; 32], clock::now());
         let (audio_end, link_end) = wire();
         let gauges = Arc::clone(&link_end.gauges);

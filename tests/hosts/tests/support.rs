@@ -18,7 +18,7 @@ pub(crate) const STEREO_CLASS: &str = "Lockstep";
 pub(crate) const MULTI_OUT_CLASS: &str = "Lockstep Multi-Out";
 
 /// Parameters of either format, as a musician reads them.
-pub(crate) const PARAMETERS: [&str; 12] = [
+pub(crate) const PARAMETERS: [&str; 13] = [
     "Sync Delay",
     "Monitor",
     "Mute Send",
@@ -31,6 +31,7 @@ pub(crate) const PARAMETERS: [&str; 12] = [
     "Bypass",
     "Jitter",
     "Fixed Jitter",
+    "Format",
 ];
 
 /// What an output holds before a block, to see what was written.
