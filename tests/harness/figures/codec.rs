@@ -200,8 +200,9 @@ fn stimuli() -> Vec<(&'static str, Vec<ChunkFrames>)> {
 fn chunks(mut frame: impl FnMut(usize) -> [f32; 2]) -> Vec<ChunkFrames> {
     let mut chunks = vec![SILENT_CHUNK; STIMULUS_CHUNKS];
     for (number, chunk) in chunks.iter_mut().enumerate() {
-        for n in 0..CHUNK_FRAMES {
-            [chunk[0][n], chunk[1][n]] = frame(number * CHUNK_FRAMES + n);
+        let [left, right] = chunk;
+        for (n, (left, right)) in left.iter_mut().zip(right).enumerate() {
+            [*left, *right] = frame(number * CHUNK_FRAMES + n);
         }
     }
     chunks

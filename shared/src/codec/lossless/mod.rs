@@ -1,7 +1,7 @@
 //! Integer samples of one chunk, bit for bit, in fewer bytes: linear prediction and Rice codes.
 //!
 //! A chunk is coded by itself. 64 frames are too few to send a predictor's coefficients along, so both sides know
-//! [256 predictors](mod@codebook) of order 8 and one byte names the best; the first eight frames are predicted by the same
+//! 256 predictors of order 8 and one byte names the best; the first eight frames are predicted by the same
 //! spectrum's predictors of order 0 to 7. What prediction leaves is coded with one Rice parameter a channel, widened over
 //! the first eight frames by what the shorter predictors are expected to miss. Two channels are coded as they are or as sum
 //! and difference. What does not get shorter is sent as it is.

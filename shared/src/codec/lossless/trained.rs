@@ -1,7 +1,7 @@
 //! Reflection coefficients of 256 spectra of music, in units of 2^-20, in 16 groups of 16 with one in the middle of each.
 //!
 //! How they were made. Music: FluidSynth with the soundfont `FluidR3_GM`, 48 kHz, its reverb and chorus on: four seconds of
-//! single notes and of triads at random for every program of General MIDI up to 119 but the seven of the jam's piece, and
+//! notes at random, one or three at a time, for every program of General MIDI up to 119 but the seven of the jam's piece, and
 //! for seven drum kits other than the jam's; pan, volume and velocity at random. 24,000 chunks of it, each left, right, mid
 //! or side at 12 dB less to 18 dB more, rounded to 16 bits (three of five) or 24, a quarter of them with white noise 40 to
 //! 90 dB below their peak. A chunk's autocorrelation is that of the 512 frames around it under a Hann window.
