@@ -159,7 +159,9 @@ impl Lane {
         let network = self.network.target_frames();
         let latest_start = self.phase.frames();
         let is_held = (block.step - 1.0).abs() < f64::EPSILON;
-        let is_believed = is_held && latest_start <= network + block.frames.f64() * STALL_OF_BLOCK;
+        let is_believed = is_held
+            && latest_start.is_finite()
+            && latest_start <= network + block.frames.f64() * STALL_OF_BLOCK;
         if is_believed { latest_start } else { network }
     }
 

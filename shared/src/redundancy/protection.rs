@@ -179,8 +179,8 @@ mod tests {
         let hurried = Patience::usual(10.0, 1);
         assert_eq!(wanted(&losing(1_000, 1), &hurried), Protection::NONE);
         assert_eq!(wanted(&losing(1_000, 1), &Patience::usual(64.0, 1)), Protection { copies: 1, offset: 1 });
-        // Of 4 % in rows of four, one copy that outlasts them is worth waiting for.
-        let rows = losing(100, 4);
+        // Of 2 % in rows of four, one copy that outlasts them is worth waiting for.
+        let rows = losing(200, 4);
         assert_eq!(wanted(&rows, &hurried).offset, 4);
         // A delay that is fixed waits for what comes in time, and for nothing else.
         let fixed = |spare| Patience { late_cost_frames: 0.0, ..Patience::usual(spare, 1) };
