@@ -7,10 +7,11 @@
 //! Reading order: [`time`] names the three clocks and the grid; [`clock`] measures the maps between them;
 //! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware, [`transport`] moves a DAW
 //! that lets itself be moved, [`rtpmidi`] is the protocol of foreign MIDI peers; [`wire`] is what crosses the network;
-//! [`session`] joins a member to a relay; [`jitter`] holds what arrived; [`dsp`] turns it
+//! [`session`] joins a member to a relay; [`jitter`] holds what arrived, [`conceal`] makes up what did not; [`dsp`] turns it
 //! into sound.
 
 pub mod clock;
+pub mod conceal;
 pub mod dsp;
 pub mod jitter;
 pub mod midi;

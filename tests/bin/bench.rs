@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lockstep_tests::figures::{
-    Figure, Length, clock, clock_output, drift, engine, loopback, midi, oracle, relay, resampler, sync,
-    sync_delay, wire,
+    Figure, Length, clock, clock_output, conceal, drift, engine, loopback, midi, oracle, relay, resampler,
+    sync, sync_delay, wire,
 };
 
 /// Prints one row for each figure: name, seed or note, goal, measured, and whether it holds. Exits 0 if all hold.
@@ -22,6 +22,9 @@ struct Cli {
     /// Minutes instead of hours.
     #[arg(long)]
     quick: bool,
+    /// The parts of the jam's piece, for the figures that are measured on music.
+    #[arg(long, value_name = "FILE")]
+    music: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,6 +51,8 @@ enum Name {
     Loopback,
     /// The MIDI clock that the plugin emits on this machine.
     ClockOutput,
+    /// What is played where chunks are missing, and what it costs.
+    Conceal,
     /// RTP-MIDI: state after loss, the clock, reconnecting, the relay's delay and cost.
     Midi,
     /// All of them.
@@ -75,7 +80,7 @@ fn run(cli: &Cli) -> Result<bool> {
     };
     let mut all = Vec::new();
     for name in names {
-        let figures = measure(name, length)?;
+        let figures = measure(name, length, &cli.music)?;
         figures.iter().for_each(|figure| print(&figure.to_string()));
         all.extend(figures);
     }
@@ -87,7 +92,7 @@ fn run(cli: &Cli) -> Result<bool> {
     Ok(all.iter().all(Figure::holds))
 }
 
-fn measure(name: Name, length: Length) -> Result<Vec<Figure>> {
+fn measure(name: Name, length: Length, music: &[PathBuf]) -> Result<Vec<Figure>> {
     Ok(match name {
         Name::Clock => clock::clock_figures(length),
         Name::Drift => drift::drift_figures(length),
@@ -100,6 +105,7 @@ fn measure(name: Name, length: Length) -> Result<Vec<Figure>> {
         Name::Relay => relay::relay_figures(length)?,
         Name::Loopback => loopback::loopback_figures(length)?,
         Name::ClockOutput => clock_output::clock_output_figures(length)?,
+        Name::Conceal => conceal::conceal_figures(length, music)?,
         Name::Midi => midi::midi_figures(length)?,
         Name::All => Vec::new(),
     })

@@ -7,7 +7,11 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result};
 
 use crate::install::{Need, ensure};
+use crate::jam;
 use crate::shell::{cargo, stream, typed};
+
+/// The tables that are measured on the jam's piece.
+const WITH_MUSIC: &[&str] = &["conceal", "all"];
 
 /// Run a simulated session.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,6 +54,11 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<ExitCode> {
     }
     if options.quick {
         bench.arg("--quick");
+    }
+    if WITH_MUSIC.contains(&options.name.as_str()) {
+        for file in jam::music_files()? {
+            bench.arg("--music").arg(file);
+        }
     }
     start(bench.args(&options.arguments))
 }

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod clock_output;
+pub mod conceal;
 pub mod drift;
 pub mod engine;
 pub mod loopback;
