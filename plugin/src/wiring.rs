@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | captured chunks | audio -> link | `rtrb` of fixed arrays | [`CAPTURED_CHUNKS`] | drop newest, count |
 //! | transport readings | audio -> link | `rtrb` | [`READINGS`] | drop newest: the next says it again |
-//! | received chunks | link -> audio | `rtrb` of fixed arrays | [`RECEIVED_CHUNKS`] | drop newest, count / conceal |
+//! | received chunks, and what is foreseen for missing ones | link -> audio | `rtrb` of fixed arrays | [`RECEIVED_CHUNKS`] | drop newest, count; leave out what is foreseen / conceal |
 //! | orders (maps, lanes) | link -> audio | `rtrb` | [`ORDERS`] | link keeps it and tries again |
 //! | the line to follow | link -> audio | `rtrb` | [`GUIDES`] | link tries again; the latest counts |
 //! | MIDI of the host | audio -> link | two `rtrb`, [`MidiProducer`] | 2,048 messages | drop newest but what ends notes, count; [`Gauges::owe_endings`] |
@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use atomic_float::{AtomicF32, AtomicF64};
 use lockstep_shared::clock::{HostPace, RoomMap};
+use lockstep_shared::conceal::Continuation;
 use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, Span};
 use lockstep_shared::timeline::Timeline;
@@ -39,8 +40,10 @@ pub use midi::{MidiConsumer, MidiEntry, MidiForm, MidiFull, MidiProducer};
 
 /// Chunks on the way out: the longest block of 4,096 frames at 44.1 kHz is 70 chunks, three times over.
 const CAPTURED_CHUNKS: usize = 256;
-/// Chunks on the way in: 16 strips through a block of 4,096 frames.
-const RECEIVED_CHUNKS: usize = 1_536;
+/// Chunks on the way in: 16 strips through a block of 4,096 frames, and a continuation for each datagram.
+const RECEIVED_CHUNKS: usize = 3_072;
+/// What is foreseen is left out when less room than this is left for what arrives.
+pub const FORESEEN_LEAVES: usize = RECEIVED_CHUNKS / 4;
 /// Readings of the transport: 50 ms of the shortest blocks.
 const READINGS: usize = 256;
 /// Orders: two for every lane and a second of clock maps.
@@ -76,19 +79,37 @@ pub struct CapturedChunk {
     pub stamp: Option<MusicalStamp>,
 }
 
-/// A chunk of a remote strip.
+/// A chunk of a remote strip, or what to play in its place.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceivedChunk {
     /// The lane that plays the strip.
     pub lane: LaneNumber,
     /// Where it is.
     pub index: ChunkIndex,
-    /// What it holds.
-    pub frames: ChunkFrames,
-    /// When its datagram came.
-    pub arrived: LocalTime,
-    /// Where its sender's song was at its first frame, if the datagram says so of this chunk.
-    pub stamp: Option<MusicalStamp>,
+    /// What is known of it.
+    pub content: Received,
+}
+
+/// What the link knows of a chunk.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a ring's places are of one size, and nothing is allocated for them later"
+)]
+pub enum Received {
+    /// It came.
+    Arrived {
+        /// What it holds.
+        frames: ChunkFrames,
+        /// When its datagram came.
+        at: LocalTime,
+        /// Where its sender's song was at its first frame, if the datagram says so of this chunk.
+        stamp: Option<MusicalStamp>,
+    },
+    /// It is missing between two that came: this is to be played, should it not come in time.
+    Bridge(ChunkFrames),
+    /// It has not come yet, the one before has: so the signal goes on, should it not come in time.
+    Continuation(Continuation),
 }
 
 /// What the link tells the engine.
@@ -422,7 +443,7 @@ pub struct LinkEnd {
     pub gauges: Arc<Gauges>,
 }
 
-/// The rings of one instance. Allocates about 2 MB.
+/// The rings of one instance. Allocates about 3 MB.
 #[must_use]
 pub fn wire() -> (AudioEnd, LinkEnd) {
     let (captured_in, captured_out) = RingBuffer::new(CAPTURED_CHUNKS);

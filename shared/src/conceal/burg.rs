@@ -7,6 +7,7 @@
 
 use super::model::ORDER;
 use super::{FUTURE_FRAMES, HISTORY_FRAMES};
+use crate::time::convert::f32_from_f64;
 
 /// Values multiplied side by side.
 const LANES: usize = 8;
@@ -16,6 +17,8 @@ const SUMMED: usize = 64;
 const LARGEST: f64 = 0.999_99;
 /// Once so little is left of the power, what is left is rounding.
 const ROUNDING: f64 = 1e-13;
+/// The power after a stage follows from the one before, unless so little is left of it that the difference is rounding.
+const CANCELLED: f64 = 0.01;
 /// A mean square below -100 dB of full scale counts as silence.
 const SILENT: f64 = 1e-10;
 
@@ -44,17 +47,21 @@ pub(super) fn analyse(history: &[f32], future: &[f32], order: usize) -> Option<L
         return None;
     }
     let (mut reflections, mut residual) = ([0.0; ORDER], 1.0);
+    let mut powers = history.powers(0) + future.powers(0);
     for (stage, reflection) in reflections.iter_mut().enumerate().take(order) {
-        let [a, b] = [history.sums(stage), future.sums(stage)];
-        let (product, powers) = (a[0] + b[0], a[1] + b[1]);
         if powers <= ROUNDING * power {
             break;
         }
-        *reflection = (-2.0 * product / powers).clamp(-LARGEST, LARGEST);
+        let product = history.product(stage) + future.product(stage);
+        let by = f32_from_f64((-2.0 * product / powers).clamp(-LARGEST, LARGEST));
+        *reflection = f64::from(by);
         residual *= 1.0 - *reflection * *reflection;
-        let by = crate::time::convert::f32_from_f64(*reflection);
-        history.reflect(stage, by);
-        future.reflect(stage, by);
+        let dropped = history.reflect(stage, by) + future.reflect(stage, by);
+        let before = powers;
+        powers = before * (1.0 + *reflection * *reflection) + 4.0 * *reflection * product - dropped;
+        if powers < CANCELLED * before {
+            powers = history.powers(stage + 1) + future.powers(stage + 1);
+        }
     }
     Some(Lattice { reflections, residual })
 }
@@ -73,47 +80,61 @@ impl<const N: usize> Stretch<N> {
     }
 
     fn power(&self) -> f64 {
-        sums(&self.forwards[..self.frames], &self.forwards[..self.frames])[0]
+        sum_of_squares(&self.forwards[..self.frames])
     }
 
-    /// The sum of the products of both errors after so many stages, and of their squares.
-    fn sums(&self, stages: usize) -> [f64; 2] {
-        let Some(pairs) = self.frames.checked_sub(stages + 1) else { return [0.0; 2] };
-        // A backward error lies one place further down after each stage, so both run along their arrays alike.
-        sums(&self.forwards[stages + 1..self.frames], &self.backwards[..pairs])
+    /// The errors of both directions after so many stages, where both are known. A backward error lies one place further
+    /// down after each stage, so both run along their arrays alike.
+    fn pairs(&self, stages: usize) -> (&[f32], &[f32]) {
+        let pairs = self.frames.saturating_sub(stages + 1);
+        (&self.forwards[self.frames - pairs..self.frames], &self.backwards[..pairs])
     }
 
-    /// One stage further.
-    fn reflect(&mut self, stages: usize, by: f32) {
-        let Some(pairs) = self.frames.checked_sub(stages + 1) else { return };
-        let forwards = &mut self.forwards[stages + 1..self.frames];
-        for (forward, backward) in forwards.iter_mut().zip(&mut self.backwards[..pairs]) {
+    /// The sum of the products of both errors.
+    fn product(&self, stages: usize) -> f64 {
+        let (forwards, backwards) = self.pairs(stages);
+        sum_of_products(forwards, backwards)
+    }
+
+    /// The sum of the squares of both errors.
+    fn powers(&self, stages: usize) -> f64 {
+        let (forwards, backwards) = self.pairs(stages);
+        sum_of_squares(forwards) + sum_of_squares(backwards)
+    }
+
+    /// One stage further; returns the power of the two errors that have no partner in the next.
+    fn reflect(&mut self, stages: usize, by: f32) -> f64 {
+        let pairs = self.frames.saturating_sub(stages + 1);
+        let forwards = &mut self.forwards[self.frames - pairs..self.frames];
+        let backwards = &mut self.backwards[..pairs];
+        for (forward, backward) in forwards.iter_mut().zip(&mut *backwards) {
             let (f, b) = (*forward, *backward);
             *forward = f + by * b;
             *backward = b + by * f;
         }
+        let edges = [forwards.first(), backwards.last()];
+        edges.into_iter().flatten().map(|edge| f64::from(*edge).powi(2)).sum()
     }
 }
 
-/// The sum of the products, and of the squares of both.
-fn sums(a: &[f32], b: &[f32]) -> [f64; 2] {
-    let mut total = [0.0_f64; 2];
+fn sum_of_squares(values: &[f32]) -> f64 {
+    sum_of_products(values, values)
+}
+
+fn sum_of_products(a: &[f32], b: &[f32]) -> f64 {
+    let mut total = 0.0;
     for (a, b) in a.chunks(SUMMED).zip(b.chunks(SUMMED)) {
-        let (mut products, mut squares) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+        let mut sums = [0.0_f32; LANES];
         let ((a_lanes, a_rest), (b_lanes, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
         for (a, b) in a_lanes.iter().zip(b_lanes) {
             for lane in 0..LANES {
-                products[lane] += a[lane] * b[lane];
-                squares[lane] += a[lane] * a[lane] + b[lane] * b[lane];
+                sums[lane] += a[lane] * b[lane];
             }
         }
-        for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-            products[lane] += a * b;
-            squares[lane] += a * a + b * b;
+        for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+            *sum += a * b;
         }
-        for (total, lanes) in total.iter_mut().zip([products, squares]) {
-            *total += lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>();
-        }
+        total += sums.iter().map(|sum| f64::from(*sum)).sum::<f64>();
     }
     total
 }
@@ -125,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::time::convert::{f32_from_f64, f64_from_usize};
+    use crate::time::convert::f64_from_usize;
 
     #[test]
     fn two_stages_find_a_tone() {
