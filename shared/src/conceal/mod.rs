@@ -13,7 +13,7 @@
 //! Two things are made of it:
 //!
 //! - A [`Continuation`] is what a model is to the reader that runs into a gap: a [`Run`] goes on from what was heard
-//!   last, frame by frame, for 4 ms as loud as it was and then down to silence, which is reached after 10 ms.
+//!   last, frame by frame, for 2 ms as loud as it was and then down to silence, which is reached after 10 ms.
 //! - A [`bridge`] fills a gap of at most four chunks whose other side has arrived: of all ways across, the one that is
 //!   least surprising to the model, on both sides at once. It is 8 to 12 dB nearer to the truth than a continuation.
 //!
@@ -24,7 +24,7 @@
 //!
 //! **Never worse than silence.** What a model predicts of noise is not there to be predicted: Burg's method finds, by
 //! chance, about as much in 512 frames of noise as it has coefficients. Each model knows how much it should be believed
-//! ([`Model::kept`]), and what is played is that much of it. Nothing is louder than one and a half times the history's peak.
+//! ([`Model::kept`]), and what is played is that much of it. Nothing is louder than twice the history's peak.
 
 mod bridge;
 mod burg;
