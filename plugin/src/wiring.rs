@@ -19,6 +19,7 @@
 //! The audio thread only pushes and pops; whoever allocates or frees is at the other end.
 
 mod midi;
+mod received;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -27,7 +28,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use atomic_float::{AtomicF32, AtomicF64};
 use lockstep_shared::clock::{HostPace, RoomMap};
-use lockstep_shared::conceal::Continuation;
 use lockstep_shared::dsp::ChunkFrames;
 use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, Span};
 use lockstep_shared::timeline::Timeline;
@@ -37,6 +37,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::engine::{Lane, Role, RoomMode};
 pub use midi::{MidiConsumer, MidiEntry, MidiForm, MidiFull, MidiProducer};
+pub use received::{Received, ReceivedChunk};
 
 /// Chunks on the way out: the longest block of 4,096 frames at 44.1 kHz is 70 chunks, three times over.
 const CAPTURED_CHUNKS: usize = 256;
@@ -77,39 +78,6 @@ pub struct CapturedChunk {
     pub frames: ChunkFrames,
     /// Where the host's song was at its first frame.
     pub stamp: Option<MusicalStamp>,
-}
-
-/// A chunk of a remote strip, or what to play in its place.
-#[derive(Clone, Copy, Debug)]
-pub struct ReceivedChunk {
-    /// The lane that plays the strip.
-    pub lane: LaneNumber,
-    /// Where it is.
-    pub index: ChunkIndex,
-    /// What is known of it.
-    pub content: Received,
-}
-
-/// What the link knows of a chunk.
-#[derive(Clone, Copy, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a ring's places are of one size, and nothing is allocated for them later"
-)]
-pub enum Received {
-    /// It came.
-    Arrived {
-        /// What it holds.
-        frames: ChunkFrames,
-        /// When its datagram came.
-        at: LocalTime,
-        /// Where its sender's song was at its first frame, if the datagram says so of this chunk.
-        stamp: Option<MusicalStamp>,
-    },
-    /// It is missing between two that came: this is to be played, should it not come in time.
-    Bridge(ChunkFrames),
-    /// It has not come yet, the one before has: so the signal goes on, should it not come in time.
-    Continuation(Continuation),
 }
 
 /// What the link tells the engine.
