@@ -39,10 +39,6 @@ pub struct ChunkWindow {
 
 /// What a slot holds of its chunk.
 #[derive(Clone, Copy, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "each slot is as large as a chunk, and nothing is allocated for it later"
-)]
 enum Content {
     /// The chunk itself.
     Arrived(ChunkFrames),
