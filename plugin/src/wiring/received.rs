@@ -19,10 +19,6 @@ pub struct ReceivedChunk {
 
 /// What the link knows of a chunk.
 #[derive(Clone, Copy, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a ring's places are of one size, and nothing is allocated for them later"
-)]
 pub enum Received {
     /// It came.
     Arrived {

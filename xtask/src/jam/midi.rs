@@ -55,10 +55,13 @@ pub(crate) fn only_part(file: &[u8], index: usize) -> Result<Vec<u8>> {
 /// The same file with the notes of one key alone: of a drum part, one drum.
 pub(crate) fn only_key(file: &[u8], key: u8) -> Result<Vec<u8>> {
     let parsed = Smf::parse(file).context("not a MIDI file")?;
-    let other_key = |event: &TrackEvent<'_>| match event.kind {
-        TrackEventKind::Midi { message: MidiMessage::NoteOn { key: struck, .. }, .. }
-        | TrackEventKind::Midi { message: MidiMessage::NoteOff { key: struck, .. }, .. } => struck != key,
-        _ => false,
+    let other_key = |event: &TrackEvent<'_>| {
+        let TrackEventKind::Midi { message, .. } = event.kind else { return false };
+        let (MidiMessage::NoteOn { key: struck, .. } | MidiMessage::NoteOff { key: struck, .. }) = message
+        else {
+            return false;
+        };
+        struck != key
     };
     let keep = |track: Track<'static>| {
         let (mut kept, mut skipped) = (Track::new(), 0);
