@@ -7,10 +7,10 @@ use crate::time::convert::{f32_from_f64, f64_from_usize};
 
 /// Frames over which what is predicted and what arrived pass into each other: 1 ms.
 pub const CROSSFADE_FRAMES: usize = 48;
-/// Frames that are predicted at full level: 2 ms.
-pub const HOLD_FRAMES: usize = 96;
+/// Frames that are predicted at full level: 1 ms.
+pub const HOLD_FRAMES: usize = 48;
 /// Frames over which it then fades: silent 10 ms after the last that was heard.
-pub const FADE_FRAMES: usize = 384;
+pub const FADE_FRAMES: usize = 432;
 
 /// The models of both channels of a strip, for the gap that follows the frames they are made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,7 +129,7 @@ impl Predictor {
     }
 
     /// What is played of a prediction, so many frames into the gap: what the model deserves, reached without a step,
-    /// and less and less from 2 ms on.
+    /// and less and less from 1 ms on.
     fn gain(&self, place: usize) -> f32 {
         let distrusted = share(place.min(CROSSFADE_FRAMES), CROSSFADE_FRAMES) * (1.0 - self.kept);
         let faded = place.checked_sub(HOLD_FRAMES).map_or(0.0, |place| share(place, FADE_FRAMES));
@@ -193,7 +193,7 @@ mod tests {
             power(&mut heard.iter().zip(&played).take(HOLD_FRAMES).map(|(heard, played)| heard - played));
         assert!(error < 0.01 * power(&mut played.iter().take(HOLD_FRAMES).copied()), "{error}");
         let faded = &heard[HOLD_FRAMES..];
-        assert!(power(&mut faded[192..384].iter().copied()) < 0.2 * power(&mut faded[..192].iter().copied()));
+        assert!(power(&mut faded[216..432].iter().copied()) < 0.2 * power(&mut faded[..216].iter().copied()));
         assert_eq!(heard[HOLD_FRAMES + FADE_FRAMES..], [0.0; 32]);
         assert_eq!(run.next_chunk(), SILENT_CHUNK);
     }

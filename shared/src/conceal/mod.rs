@@ -13,7 +13,7 @@
 //! Two things are made of it:
 //!
 //! - A [`Continuation`] is what a model is to the reader that runs into a gap: a [`Run`] goes on from what was heard
-//!   last, frame by frame, for 2 ms as loud as it was and then down to silence, which is reached after 10 ms.
+//!   last, frame by frame, for 1 ms as loud as it was and then down to silence, which is reached after 10 ms.
 //! - A [`bridge`] fills a gap of at most four chunks whose other side has arrived: of all ways across, the one that is
 //!   least surprising to the model, on both sides at once. It is 8 to 12 dB nearer to the truth than a continuation.
 //!
