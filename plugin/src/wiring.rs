@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | captured chunks | audio -> link | `rtrb` of fixed arrays | [`CAPTURED_CHUNKS`] | drop newest, count |
 //! | transport readings | audio -> link | `rtrb` | [`READINGS`] | drop newest: the next says it again |
-//! | received chunks | link -> audio | `rtrb` of fixed arrays | [`RECEIVED_CHUNKS`] | drop newest, count / conceal |
+//! | received chunks, and what is foreseen for missing ones | link -> audio | `rtrb` of fixed arrays | [`RECEIVED_CHUNKS`] | drop newest, count; leave out what is foreseen / conceal |
 //! | orders (maps, lanes) | link -> audio | `rtrb` | [`ORDERS`] | link keeps it and tries again |
 //! | the line to follow | link -> audio | `rtrb` | [`GUIDES`] | link tries again; the latest counts |
 //! | MIDI of the host | audio -> link | two `rtrb`, [`MidiProducer`] | 2,048 messages | drop newest but what ends notes, count; [`Gauges::owe_endings`] |
@@ -19,6 +19,7 @@
 //! The audio thread only pushes and pops; whoever allocates or frees is at the other end.
 
 mod midi;
+mod received;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -37,11 +38,14 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::engine::{Format, Lane, Role, RoomMode};
 pub use midi::{MidiConsumer, MidiEntry, MidiForm, MidiFull, MidiProducer};
+pub use received::{Received, ReceivedChunk};
 
 /// Chunks on the way out: the longest block of 4,096 frames at 44.1 kHz is 70 chunks, three times over.
 const CAPTURED_CHUNKS: usize = 256;
-/// Chunks on the way in: 16 strips through a block of 4,096 frames.
-const RECEIVED_CHUNKS: usize = 1_536;
+/// Chunks on the way in: 16 strips through a block of 4,096 frames, and a continuation for each datagram.
+const RECEIVED_CHUNKS: usize = 3_072;
+/// What is foreseen is left out when less room than this is left for what arrives.
+pub const FORESEEN_LEAVES: usize = RECEIVED_CHUNKS / 4;
 /// Readings of the transport: 50 ms of the shortest blocks.
 const READINGS: usize = 256;
 /// Orders: two for every lane and a second of clock maps.
@@ -74,21 +78,6 @@ pub struct CapturedChunk {
     /// What it holds.
     pub frames: ChunkFrames,
     /// Where the host's song was at its first frame.
-    pub stamp: Option<MusicalStamp>,
-}
-
-/// A chunk of a remote strip.
-#[derive(Clone, Copy, Debug)]
-pub struct ReceivedChunk {
-    /// The lane that plays the strip.
-    pub lane: LaneNumber,
-    /// Where it is.
-    pub index: ChunkIndex,
-    /// What it holds.
-    pub frames: ChunkFrames,
-    /// When its datagram came.
-    pub arrived: LocalTime,
-    /// Where its sender's song was at its first frame, if the datagram says so of this chunk.
     pub stamp: Option<MusicalStamp>,
 }
 
@@ -470,7 +459,7 @@ pub struct LinkEnd {
     pub gauges: Arc<Gauges>,
 }
 
-/// The rings of one instance. Allocates about 2 MB.
+/// The rings of one instance. Allocates about 3 MB.
 #[must_use]
 pub fn wire() -> (AudioEnd, LinkEnd) {
     let (captured_in, captured_out) = RingBuffer::new(CAPTURED_CHUNKS);

@@ -8,11 +8,12 @@
 //! [`timeline`] is the room's musical time on the grid, [`midi`] gives it to DAWs and hardware, [`transport`] moves a DAW
 //! that lets itself be moved, [`rtpmidi`] is the protocol of foreign MIDI peers; [`wire`] is what crosses the network,
 //! [`codec`] makes audio shorter on the way, [`redundancy`] sends again what a hop loses; [`session`] joins a member to a
-//! relay; [`jitter`] holds what arrived; [`dsp`] turns it
+//! relay; [`jitter`] holds what arrived, [`conceal`] makes up what did not; [`dsp`] turns it
 //! into sound.
 
 pub mod clock;
 pub mod codec;
+pub mod conceal;
 pub mod dsp;
 pub mod jitter;
 pub mod midi;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a scenario fails by panicking")]
 
 mod clock;
+mod conceal;
 mod drift;
 mod faults;
 mod following;

@@ -6,7 +6,6 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
 
-use crate::install::{Need, ensure};
 use crate::jam;
 use crate::shell::{cargo, stream, typed};
 
@@ -37,7 +36,7 @@ pub(crate) struct BenchOptions {
 }
 
 /// The tables that are measured on the piece of the jam.
-const MUSICAL: [&str; 2] = ["codec", "all"];
+const MUSICAL: [&str; 3] = ["codec", "conceal", "all"];
 
 pub(crate) fn sim(options: &SimOptions) -> Result<ExitCode> {
     start(program("lockstep-sim").args(&options.arguments))
@@ -56,9 +55,8 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<ExitCode> {
         bench.arg("--quick");
     }
     if MUSICAL.contains(&options.name.as_str()) {
-        ensure(&[Need::Music])?;
-        for part in jam::music()? {
-            bench.arg("--music").arg(part);
+        for file in jam::music_files()? {
+            bench.arg("--music").arg(file);
         }
     }
     start(bench.args(&options.arguments))

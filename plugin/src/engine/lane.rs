@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use lockstep_shared::clock::Segment;
+use lockstep_shared::clock::{RoomMap, Segment};
 use lockstep_shared::dsp::{Gain, Sinc};
 use lockstep_shared::jitter::{
     ChunkWindow, Insertion, JitterPreset, JitterTarget, Move, ReadPointer, Urgency,
@@ -13,7 +13,7 @@ use lockstep_shared::time::convert::f64_from_usize;
 use lockstep_shared::time::{GRID_RATE, GridPosition};
 
 use super::transport::Song;
-use crate::wiring::{LaneGauges, ReceivedChunk};
+use crate::wiring::{LaneGauges, Received, ReceivedChunk};
 
 /// Chunks that are watched before the strip is played: 43 ms tell how late it comes.
 const WATCH_CHUNKS: u32 = 32;
@@ -110,16 +110,21 @@ impl Lane {
         }
     }
 
-    /// Takes a chunk that came when the grid was at `arrived`. `now` is the block about to be played: the earliest
-    /// that can hear it.
+    /// Takes a chunk that came, or what is foreseen for one that did not. `now` is the block about to be played: the
+    /// earliest that can hear it.
     pub(super) fn insert(
         &mut self,
         chunk: &ReceivedChunk,
-        arrived: GridPosition,
+        room: &RoomMap,
         now: &Segment,
         gauges: &LaneGauges,
     ) {
-        let ReceivedChunk { index, ref frames, stamp, .. } = *chunk;
+        let index = chunk.index;
+        let (frames, arrived, stamp) = match &chunk.content {
+            Received::Arrived { frames, at, stamp } => (frames, room.grid(*at), *stamp),
+            Received::Bridge(frames) => return self.window.foresee_bridge(index, frames),
+            Received::Continuation(continuation) => return self.window.foresee(index, continuation),
+        };
         if let Some(stamp) = stamp {
             self.stamps.insert(index, stamp);
         }

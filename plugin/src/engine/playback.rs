@@ -73,7 +73,7 @@ impl Playback {
             let (Some(segment), Some(room)) = (segment, room) else { continue };
             let lane = self.lanes.get_mut(chunk.lane.0).and_then(Option::as_deref_mut);
             if let (Some(lane), Some(gauges)) = (lane, end.gauges.lanes.get(chunk.lane.0)) {
-                lane.insert(&chunk, room.grid(chunk.arrived), segment, gauges);
+                lane.insert(&chunk, room, segment, gauges);
             }
         }
     }

@@ -238,6 +238,10 @@ impl Link {
             port.tell_midi_end();
             is_settled &= !port.collect_retired() && port.resync_state(None) == Resync::Done;
         }
+        // One lane's share at a time, so that what is due meanwhile waits for no more than that.
+        if let Some(port) = self.ports.values_mut().find(|port| port.has_to_foresee()) {
+            port.foresee();
+        }
         if !is_settled {
             self.refresh(now);
         }
@@ -450,7 +454,13 @@ impl Link {
     /// When `handle_timeout` is due.
     #[must_use]
     pub fn poll_timeout(&self) -> LocalTime {
-        let pump = if self.ports.is_empty() { LocalTime::NEVER } else { self.pumped + PUMP_EVERY };
+        let pump = if self.ports.is_empty() {
+            LocalTime::NEVER
+        } else if self.ports.values().any(Port::has_to_foresee) {
+            self.pumped
+        } else {
+            self.pumped + PUMP_EVERY
+        };
         let map = self.clock.map(self.pumped);
         pump.min(self.client.poll_timeout()).min(self.musical.clock_due(map.as_ref()))
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lockstep_shared::clock::RoomMap;
+use lockstep_shared::conceal::{Foreseen, Foresight};
 use lockstep_shared::dsp::{ChunkFrames, SILENT_CHUNK, Sinc};
 use lockstep_shared::midi::message::{Held, Message};
 use lockstep_shared::redundancy::Sent;
@@ -13,7 +14,10 @@ use lockstep_shared::wire::{ChunksPerDatagram, StripId};
 
 use super::musical::GuideNumber;
 use crate::engine::Lane;
-use crate::wiring::{ClockGuide, LANES, LaneNumber, LinkEnd, Order, ReceivedChunk, Remote, STRIP_LANES};
+use crate::wiring::{
+    ClockGuide, FORESEEN_LEAVES, LANES, LaneNumber, LinkEnd, Order, Received, ReceivedChunk, Remote,
+    STRIP_LANES,
+};
 
 /// An instance, as the link's thread sees it.
 #[derive(Debug)]
@@ -24,6 +28,10 @@ pub struct Port {
     pub(super) remote: Arc<Remote>,
     sinc: Arc<Sinc>,
     lanes: [LaneState; LANES],
+    /// What each lane that plays will need for chunks that do not come.
+    foresights: [Option<Foresight>; LANES],
+    /// The lane that is foreseen for next.
+    foresees: usize,
     resync: Resync,
     /// The guide that the engine was given last.
     guided: GuideNumber,
@@ -74,6 +82,8 @@ impl Port {
             remote: Arc::default(),
             sinc: Arc::new(from_grid),
             lanes: [LaneState::Free; LANES],
+            foresights: [const { None }; LANES],
+            foresees: 0,
             resync: Resync::Done,
             guided: GuideNumber::UNTOLD,
             run: [SILENT_CHUNK; 4],
@@ -228,6 +238,7 @@ impl Port {
     fn open(&mut self, number: LaneNumber, strip: StripId) {
         if self.end.orders.push(Order::Open(number, Box::new(Lane::new(Arc::clone(&self.sinc))))).is_ok() {
             self.lanes[number.0] = LaneState::Plays(strip);
+            self.foresights[number.0] = Some(Foresight::new());
             let gauges = &self.end.gauges.lanes[number.0];
             gauges.present.store(0, Ordering::Relaxed);
             gauges.concealed.store(0, Ordering::Relaxed);
@@ -240,6 +251,7 @@ impl Port {
             && self.end.orders.push(Order::Close(number)).is_ok()
         {
             self.lanes[number.0] = LaneState::Closing;
+            self.foresights[number.0] = None;
         }
     }
 
@@ -257,8 +269,47 @@ impl Port {
         arrived: LocalTime,
         stamp: Option<MusicalStamp>,
     ) {
-        if self.end.received.push(ReceivedChunk { lane, index, frames: *frames, arrived, stamp }).is_err() {
+        let content = Received::Arrived { frames: *frames, at: arrived, stamp };
+        if self.end.received.push(ReceivedChunk { lane, index, content }).is_err() {
             self.end.gauges.received_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(foresight) = &mut self.foresights[lane.0] {
+            foresight.insert(index, frames);
+        }
+    }
+
+    /// Whether there is something to foresee.
+    pub(super) fn has_to_foresee(&self) -> bool {
+        self.foresights.iter().flatten().any(Foresight::has_work)
+    }
+
+    /// Works out what one lane will play where a chunk is missing, and hands it to the engine; the lanes take turns. What
+    /// finds the ring filling up is left out: the chunks themselves come first.
+    pub(super) fn foresee(&mut self) {
+        let Self { end, foresights, foresees, .. } = self;
+        for number in (*foresees..LANES).chain(0..*foresees) {
+            let Some(foresight) = foresights[number].as_mut().filter(|foresight| foresight.has_work()) else {
+                continue;
+            };
+            *foresees = (number + 1) % LANES;
+            let mut push = |index, content| {
+                if end.received.slots() > FORESEEN_LEAVES {
+                    let lane = LaneNumber(number);
+                    let _ = end.received.push(ReceivedChunk { lane, index, content });
+                }
+            };
+            match foresight.work() {
+                Some(Foreseen::Continuation(first, continuation)) => {
+                    push(first, Received::Continuation(*continuation));
+                }
+                Some(Foreseen::Bridge(first, chunks)) => {
+                    for (index, frames) in (first.0..).zip(chunks) {
+                        push(ChunkIndex(index), Received::Bridge(*frames));
+                    }
+                }
+                None => {}
+            }
+            return;
         }
     }
 

@@ -8,10 +8,16 @@
 //! would click. So what was once read as absent stays absent: a chunk that arrives behind the cursor is refused
 //! as late. Chunks are counted as present or concealed once, when the cursor passes them.
 //!
-//! **Concealment** is a pure function of what the window holds: after the last present frame the signal falls
-//! to zero in a straight line over 32 frames and stays there; the first chunk after a gap rises over 32 frames.
-//! No step, and no invented music.
+//! **Concealment** is decided once, when the cursor passes an absent chunk: what was [foreseen](crate::conceal) for it
+//! then takes its place for good, and where a continuation ends, the chunk after it is passed into within 1 ms. From then
+//! on a read is a copy. Nothing foreseen touches a chunk that is there and follows one that is there, so what arrives
+//! whole is heard bit for bit.
+//!
+//! Where nothing was foreseen (a stream that begins, a place that leapt, a gap of more than 10 ms), it is a pure function
+//! of what the window holds: after the last frame the signal falls to zero in a straight line over 32 frames and stays
+//! there; the first chunk after a gap rises over 32 frames. No step.
 
+use crate::conceal::{Continuation, Run};
 use crate::dsp::{ChunkFrames, SILENT_CHUNK};
 use crate::time::convert::{f32_from_f64, f64_from_usize, i64_from_usize, usize_from_i64};
 use crate::time::{CHUNK_FRAMES, ChunkIndex, Frames, GridFrame};
@@ -19,14 +25,29 @@ use crate::time::{CHUNK_FRAMES, ChunkIndex, Frames, GridFrame};
 /// Frames over which audio falls into a gap and rises out of it.
 const EDGE_FRAMES: usize = 32;
 
-/// The chunks of one strip, as far as they have arrived.
+/// The chunks of one strip, as far as they have arrived, and what is foreseen for those that have not.
 #[derive(Debug)]
 pub struct ChunkWindow {
-    /// Which chunk each slot holds.
+    /// Which chunk each slot is about.
     held: Box<[Option<ChunkIndex>]>,
-    audio: Box<[ChunkFrames]>,
+    content: Box<[Content]>,
+    /// A continuation that is being heard, and the chunk that comes next in it.
+    run: Option<(ChunkIndex, Run)>,
     /// The first chunk not yet read; none before the first read.
     cursor: Option<ChunkIndex>,
+}
+
+/// What a slot holds of its chunk.
+#[derive(Clone, Copy, Debug)]
+enum Content {
+    /// The chunk itself.
+    Arrived(ChunkFrames),
+    /// What is heard of it because it was not there in time.
+    Concealed(ChunkFrames),
+    /// What will be, should it not come: a bridge to what did.
+    Bridge(ChunkFrames),
+    /// How the signal goes on from the chunk before, should it not come.
+    Continuation(Continuation),
 }
 
 /// What became of a chunk that arrived.
@@ -55,13 +76,14 @@ impl ChunkWindow {
     /// Chunks that cover the longest sync delay: 5.46 s, 2 MiB.
     pub const DEFAULT_CHUNKS: usize = 4_096;
 
-    /// An empty window of `capacity` chunks, rounded up to a power of two. Allocates 528 bytes a chunk.
+    /// An empty window of `capacity` chunks, rounded up to a power of two. Allocates 532 bytes a chunk.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(4).next_power_of_two();
         Self {
             held: vec![None; capacity].into_boxed_slice(),
-            audio: vec![SILENT_CHUNK; capacity].into_boxed_slice(),
+            content: vec![Content::Arrived(SILENT_CHUNK); capacity].into_boxed_slice(),
+            run: None,
             cursor: None,
         }
     }
@@ -81,28 +103,39 @@ impl ChunkWindow {
     /// True if the audio of this chunk is here.
     #[must_use]
     pub fn holds(&self, chunk: ChunkIndex) -> bool {
-        self.held[self.slot(chunk)] == Some(chunk)
+        matches!(self.content_of(chunk), Some(Content::Arrived(_)))
     }
 
     /// Puts a chunk in its place, if it is new and not late.
     ///
     /// Real-time: yes. Bound: a copy of 512 bytes.
     pub fn insert(&mut self, chunk: ChunkIndex, frames: &ChunkFrames) -> Insertion {
-        if self.holds(chunk) {
-            return Insertion::Duplicate;
+        let place = self.place_for(chunk);
+        if place == Insertion::Stored {
+            self.put(chunk, Content::Arrived(*frames));
         }
-        if let Some(cursor) = self.cursor {
-            if chunk < cursor {
-                return Insertion::Late;
-            }
-            if chunk.0.saturating_sub(cursor.0) >= i64_from_usize(self.capacity()) {
-                return Insertion::TooEarly;
-            }
+        place
+    }
+
+    /// Takes what to play in place of a chunk, should it not come: it lies between two that arrived. For one that has
+    /// arrived, or is past, nothing changes.
+    ///
+    /// Real-time: yes. Bound: a copy of 512 bytes.
+    pub fn foresee_bridge(&mut self, chunk: ChunkIndex, frames: &ChunkFrames) {
+        if self.place_for(chunk) == Insertion::Stored {
+            self.put(chunk, Content::Bridge(*frames));
         }
-        let slot = self.slot(chunk);
-        self.held[slot] = Some(chunk);
-        self.audio[slot] = *frames;
-        Insertion::Stored
+    }
+
+    /// Takes how to go on from the chunk before this one, should it not come. For one that has arrived, has a bridge or
+    /// is past, nothing changes.
+    ///
+    /// Real-time: yes. Bound: a copy of 272 bytes.
+    pub fn foresee(&mut self, chunk: ChunkIndex, continuation: &Continuation) {
+        let has_bridge = matches!(self.content_of(chunk), Some(Content::Bridge(_)));
+        if !has_bridge && self.place_for(chunk) == Insertion::Stored {
+            self.put(chunk, Content::Continuation(*continuation));
+        }
     }
 
     /// Reads the frames from `from` on into `out` (left and right, of one length), concealing what is absent,
@@ -112,7 +145,8 @@ impl ChunkWindow {
     /// Back by less than the capacity: history is read again, and nothing is counted. Back by more: the cursor
     /// follows, because the place that is read rules, not a past one that may have been wrong.
     ///
-    /// Real-time: yes. Bound: a copy of `out`, and one look at each chunk under it.
+    /// Real-time: yes. Bound: a copy of `out`, one look at each chunk under it, and 4,096 multiplications for each that
+    /// is absent.
     pub fn gather(&mut self, from: GridFrame, out: [&mut [f32]; 2]) -> Presence {
         let Some(last_offset) = out[0].len().checked_sub(1) else {
             return Presence::default();
@@ -144,6 +178,7 @@ impl ChunkWindow {
     /// Real-time: yes. Bound: 16 bytes written for each chunk of the capacity.
     pub fn reset(&mut self) {
         self.held.fill(None);
+        self.run = None;
         self.cursor = None;
     }
 
@@ -161,10 +196,71 @@ impl ChunkWindow {
             } else {
                 presence.concealed += 1;
             }
+            self.settle(chunk);
             chunk = chunk.plus(1);
         }
         self.cursor = Some(cursor.max(last.plus(1)));
         presence
+    }
+
+    /// Makes what is heard of a chunk final, as the cursor passes it.
+    fn settle(&mut self, chunk: ChunkIndex) {
+        let run = self.run.take().filter(|(next, _)| *next == chunk).map(|(_, run)| run);
+        let slot = self.slot(chunk);
+        match self.content_of(chunk).copied() {
+            Some(Content::Arrived(_) | Content::Concealed(_)) => {
+                if let (Some(run), Content::Arrived(frames)) = (run, &mut self.content[slot]) {
+                    run.cross_into(frames);
+                }
+            }
+            Some(Content::Bridge(mut frames)) => {
+                if let Some(run) = run {
+                    run.cross_into(&mut frames);
+                }
+                self.content[slot] = Content::Concealed(frames);
+            }
+            Some(Content::Continuation(continuation)) => {
+                let before = self.audio_of(chunk.plus(-1));
+                let run = run.or_else(|| before.map(|before| continuation.run(before)));
+                self.conceal(chunk, run);
+            }
+            None => self.conceal(chunk, run),
+        }
+    }
+
+    /// Puts the next chunk of a continuation where one is absent.
+    fn conceal(&mut self, chunk: ChunkIndex, run: Option<Run>) {
+        if let Some(mut run) = run.filter(|run| !run.is_silent()) {
+            self.put(chunk, Content::Concealed(run.next_chunk()));
+            self.run = Some((chunk.plus(1), run));
+        }
+    }
+
+    /// What would become of a chunk that arrived now.
+    fn place_for(&self, chunk: ChunkIndex) -> Insertion {
+        if self.holds(chunk) {
+            return Insertion::Duplicate;
+        }
+        if let Some(cursor) = self.cursor {
+            if chunk < cursor {
+                return Insertion::Late;
+            }
+            if chunk.0.saturating_sub(cursor.0) >= i64_from_usize(self.capacity()) {
+                return Insertion::TooEarly;
+            }
+        }
+        Insertion::Stored
+    }
+
+    fn put(&mut self, chunk: ChunkIndex, content: Content) {
+        let slot = self.slot(chunk);
+        self.held[slot] = Some(chunk);
+        self.content[slot] = content;
+    }
+
+    fn content_of(&self, chunk: ChunkIndex) -> Option<&Content> {
+        let slot = self.slot(chunk);
+        (self.held[slot] == Some(chunk)).then(|| &self.content[slot])
     }
 
     /// Writes a part of one chunk, from `offset` on, as it is heard between its neighbours.
@@ -193,7 +289,10 @@ impl ChunkWindow {
     }
 
     fn audio_of(&self, chunk: ChunkIndex) -> Option<&ChunkFrames> {
-        self.holds(chunk).then(|| &self.audio[self.slot(chunk)])
+        match self.content_of(chunk)? {
+            Content::Arrived(frames) | Content::Concealed(frames) | Content::Bridge(frames) => Some(frames),
+            Content::Continuation(_) => None,
+        }
     }
 
     fn slot(&self, chunk: ChunkIndex) -> usize {

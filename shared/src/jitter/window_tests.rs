@@ -88,6 +88,120 @@ fn after_a_reset_it_is_new() {
     assert_eq!(read(&mut window, 5 * 64, 64).0, vec![0.0; 64]);
 }
 
+/// A tone that both channels play.
+fn tone(chunk: i64) -> ChunkFrames {
+    let sample = |n: usize| {
+        let turns = f64_from_usize(usize_from_i64(chunk * 64) + n) * 300.0 / 48_000.0;
+        f32_from_f64(0.5 * (core::f64::consts::TAU * turns).sin())
+    };
+    [core::array::from_fn(sample); 2]
+}
+
+/// What a tone's chunks foresee for the one after the last of them.
+fn continuation_after(last: i64) -> Continuation {
+    let history: Vec<f32> = (last - 7..=last).flat_map(|chunk| tone(chunk)[0]).collect();
+    Continuation::of([&history, &history]).unwrap()
+}
+
+/// A window with the chunks 0 to 7 of a tone, and those from `from` on.
+fn window_without(from: i64) -> ChunkWindow {
+    let mut window = ChunkWindow::new(32);
+    for chunk in (0..8).chain(from..20) {
+        window.insert(ChunkIndex(chunk), &tone(chunk));
+    }
+    window
+}
+
+fn farthest(heard: &[f32], first: i64) -> f32 {
+    let played = (first..first + i64_from_usize(heard.len() / 64)).flat_map(|chunk| tone(chunk)[0]);
+    heard.iter().zip(played).fold(0.0, |most, (heard, played)| most.max((heard - played).abs()))
+}
+
+#[test]
+fn a_continuation_is_heard_where_a_chunk_is_absent() {
+    let mut window = window_without(9);
+    window.foresee(ChunkIndex(8), &continuation_after(7));
+    let (left, right, presence) = read(&mut window, 0, 20 * 64);
+    assert_eq!(presence, Presence { present: 19, concealed: 1 });
+    assert_eq!(left, right);
+    assert!(farthest(&left[64..], 1) < 0.05, "{}", farthest(&left[64..], 1));
+    let untouched = |chunk: i64| left[usize_from_i64(chunk * 64)..][..64] == tone(chunk)[0];
+    assert!((1..8).chain(10..20).all(untouched));
+    assert!(left[9 * 64 + 48..10 * 64] == tone(9)[0][48..], "1 ms passes into what arrived");
+    assert_eq!(read(&mut window, 0, 20 * 64).0, left, "what was heard is heard again");
+}
+
+#[test]
+fn it_does_not_matter_how_reads_are_cut() {
+    let heard = |piece: usize| {
+        let mut window = window_without(10);
+        window.foresee(ChunkIndex(8), &continuation_after(7));
+        let pieces = (0..20 * 64 / piece).map(|n| read(&mut window, i64_from_usize(n * piece), piece).0);
+        pieces.flatten().collect::<Vec<f32>>()
+    };
+    assert_eq!(heard(1), heard(1_280));
+    assert_eq!(heard(40), heard(64));
+}
+
+#[test]
+fn a_long_gap_ends_in_silence_and_begins_again_without_a_step() {
+    let mut window = window_without(17);
+    window.foresee(ChunkIndex(8), &continuation_after(7));
+    let (left, _, presence) = read(&mut window, 0, 20 * 64);
+    assert_eq!(presence, Presence { present: 11, concealed: 9 });
+    assert!(left[8 * 64 + 480..17 * 64].iter().all(|sample| *sample == 0.0));
+    // The tone's own steepest step is 0.02, a rise over 32 frames adds half a 32nd.
+    assert!(left.windows(2).all(|pair| (pair[1] - pair[0]).abs() < 0.04));
+}
+
+#[test]
+fn a_late_chunk_displaces_what_was_foreseen_until_it_is_passed() {
+    let mut window = window_without(9);
+    window.foresee(ChunkIndex(8), &continuation_after(7));
+    window.foresee_bridge(ChunkIndex(8), &[[0.25; 64]; 2]);
+    window.foresee(ChunkIndex(8), &continuation_after(7));
+    assert!(!window.holds(ChunkIndex(8)));
+    assert_eq!(window.insert(ChunkIndex(8), &tone(8)), Insertion::Stored);
+    window.foresee_bridge(ChunkIndex(8), &[[0.25; 64]; 2]);
+    let (left, _, presence) = read(&mut window, 0, 20 * 64);
+    assert_eq!(presence, Presence { present: 20, concealed: 0 });
+    assert_eq!(farthest(&left[64..], 1), 0.0, "what arrives whole is heard bit for bit");
+
+    let mut window = window_without(9);
+    window.foresee_bridge(ChunkIndex(8), &[[0.25; 64]; 2]);
+    let before = read(&mut window, 0, 9 * 64).0;
+    assert_eq!(before[8 * 64..], [0.25; 64]);
+    assert_eq!(window.insert(ChunkIndex(8), &tone(8)), Insertion::Late);
+    window.foresee_bridge(ChunkIndex(8), &tone(8));
+    window.foresee(ChunkIndex(8), &continuation_after(7));
+    assert_eq!(read(&mut window, 0, 9 * 64).0, before);
+}
+
+#[test]
+fn a_continuation_passes_into_a_bridge_that_comes_while_it_is_heard() {
+    let mut window = window_without(10);
+    window.foresee(ChunkIndex(8), &continuation_after(7));
+    read(&mut window, 0, 9 * 64);
+    window.foresee_bridge(ChunkIndex(9), &tone(9));
+    let (left, _, presence) = read(&mut window, 9 * 64, 11 * 64);
+    assert_eq!(presence, Presence { present: 10, concealed: 1 });
+    assert!(left[..48] != tone(9)[0][..48] && left[48..64] == tone(9)[0][48..]);
+    assert_eq!(farthest(&left[64..], 10), 0.0);
+    assert!(farthest(&left, 9) < 0.05);
+}
+
+#[test]
+fn a_place_that_leaps_leaves_what_was_foreseen() {
+    let mut window = window_without(12);
+    window.foresee(ChunkIndex(8), &continuation_after(7));
+    read(&mut window, 0, 9 * 64);
+    let (left, _, presence) = read(&mut window, 11 * 64, 2 * 64);
+    assert_eq!(presence, Presence { present: 1, concealed: 1 });
+    assert_eq!(left[..64], [0.0; 64]);
+    window.reset();
+    assert_eq!(read(&mut window, 8 * 64, 64).0, vec![0.0; 64]);
+}
+
 /// The specification, without slots: all that was stored, and all that was passed.
 #[derive(Default)]
 struct Model {

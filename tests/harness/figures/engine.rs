@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lockstep_plugin::engine::{
     Block, Engine, HostTransport, Lane, Rendering, RoomMode, STRIP_OUTPUTS, Setup,
 };
-use lockstep_plugin::wiring::{LaneNumber, Order, ReceivedChunk, wire};
+use lockstep_plugin::wiring::{LaneNumber, Order, Received, ReceivedChunk, wire};
 use lockstep_shared::clock::RoomMap;
 use lockstep_shared::dsp::{SILENT_CHUNK, Sinc};
 use lockstep_shared::time::convert::{f64_from_i64, i64_from_usize, usize_trunc};
@@ -53,9 +53,7 @@ pub fn engine_figures() -> Vec<Figure> {
                 let chunk = ReceivedChunk {
                     lane: LaneNumber(number),
                     index: arrived,
-                    frames: SILENT_CHUNK,
-                    arrived: now,
-                    stamp: None,
+                    content: Received::Arrived { frames: SILENT_CHUNK, at: now, stamp: None },
                 };
                 let _ = link.received.push(chunk);
             }

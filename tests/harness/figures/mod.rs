@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod clock_output;
 pub mod codec;
+pub mod conceal;
 pub mod drift;
 pub mod engine;
 pub mod loopback;

@@ -52,6 +52,38 @@ pub(crate) fn only_part(file: &[u8], index: usize) -> Result<Vec<u8>> {
     save(vec![parsed.tracks[0].clone(), part.clone()])
 }
 
+/// The same file with the notes of one key alone: of a drum part, one drum.
+pub(crate) fn only_key(file: &[u8], key: u8) -> Result<Vec<u8>> {
+    let parsed = Smf::parse(file).context("not a MIDI file")?;
+    let other_key = |event: &TrackEvent<'_>| {
+        let TrackEventKind::Midi { message, .. } = event.kind else { return false };
+        let (MidiMessage::NoteOn { key: struck, .. } | MidiMessage::NoteOff { key: struck, .. }) = message
+        else {
+            return false;
+        };
+        struck != key
+    };
+    let keep = |track: Track<'static>| {
+        let (mut kept, mut skipped) = (Track::new(), 0);
+        for event in track {
+            if other_key(&event) {
+                skipped += event.delta.as_int();
+            } else {
+                kept.push(TrackEvent { delta: u28::new(event.delta.as_int() + skipped), ..event });
+                skipped = 0;
+            }
+        }
+        kept
+    };
+    save(
+        parsed
+            .tracks
+            .into_iter()
+            .map(|track| keep(track.into_iter().map(|event| event.to_static()).collect()))
+            .collect(),
+    )
+}
+
 fn save(tracks: Vec<Track<'_>>) -> Result<Vec<u8>> {
     let ticks = u15::new(u16::try_from(TICKS_PER_QUARTER)?);
     let mut bytes = Vec::new();
@@ -110,6 +142,30 @@ mod tests {
     fn the_committed_file_is_the_score() {
         let committed: &[u8] = include_bytes!("../../music/lockstep-jam.mid");
         assert_eq!(write(&piece()).unwrap(), committed, "run `cargo xtask score` and listen to what changed");
+    }
+
+    #[test]
+    fn one_drum_keeps_its_time() {
+        let file = only_part(&write(&piece()).unwrap(), 0).unwrap();
+        let starts = |file: &[u8], key: u8| {
+            let parsed = Smf::parse(file).unwrap();
+            let mut tick = 0;
+            let mut starts = Vec::new();
+            for event in &parsed.tracks[1] {
+                tick += event.delta.as_int();
+                if let TrackEventKind::Midi { message: MidiMessage::NoteOn { key: struck, .. }, .. } =
+                    event.kind
+                    && struck == key
+                {
+                    starts.push(tick);
+                }
+            }
+            starts
+        };
+        let kick = only_key(&file, 36).unwrap();
+        assert!(starts(&file, 36).len() > 50);
+        assert_eq!(starts(&kick, 36), starts(&file, 36));
+        assert_eq!(starts(&kick, 38), [0; 0]);
     }
 
     #[test]

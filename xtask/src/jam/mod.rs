@@ -117,9 +117,12 @@ pub(crate) fn write_score() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The files of all parts of the piece, rendered unless they are here already.
-pub(crate) fn music() -> Result<Vec<PathBuf>> {
-    Ok(music::render(PLAYERS_MAX)?.into_iter().map(|part| part.file).collect())
+/// The piece's parts and its kick drum alone, as WAV files whose names begin with the part's: real music for figures.
+pub(crate) fn music_files() -> Result<Vec<PathBuf>> {
+    ensure(&[Need::Music])?;
+    let mut files: Vec<PathBuf> = music::render(PLAYERS_MAX)?.into_iter().map(|part| part.file).collect();
+    files.push(music::render_kick()?);
+    Ok(files)
 }
 
 /// Builds, plays, and measures; leaves everything in `out`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::audio::Stereo;
-use super::midi::{micros_per_quarter, only_part, part_names};
+use super::midi::{micros_per_quarter, only_key, only_part, part_names};
 use super::score::BARS;
 use crate::install::{shown, soundfont};
 use crate::numbers::{f32_from_f64, f64_from_usize, usize_round};
@@ -48,6 +48,18 @@ pub(crate) fn render(count: usize) -> Result<Vec<Rendered>> {
         Ok(Rendered { name, file })
     };
     names.into_iter().take(count).enumerate().map(render).collect()
+}
+
+/// The piece's kick drum by itself, rendered unless it is here already.
+pub(crate) fn render_kick() -> Result<PathBuf> {
+    /// General MIDI's bass drum.
+    const KICK: u8 = 36;
+    let midi = std::fs::read(midi_file()).with_context(|| format!("cannot read {}", shown(&midi_file())))?;
+    let drums =
+        part_names(&midi)?.iter().position(|name| name == "drums").context("the piece has no drums")?;
+    let folder = target().join("jam/parts");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", shown(&folder)))?;
+    render_part(&folder, "kick", &only_key(&only_part(&midi, drums)?, KICK)?)
 }
 
 fn render_part(folder: &Path, name: &str, midi: &[u8]) -> Result<PathBuf> {
