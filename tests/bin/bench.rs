@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lockstep_tests::figures::{
-    Figure, Length, clock, clock_output, drift, engine, loopback, midi, oracle, relay, resampler, sync,
-    sync_delay, wire,
+    Figure, Length, clock, clock_output, drift, engine, impairment, loopback, midi, oracle, relay, resampler,
+    sync, sync_delay, wire,
 };
 
 /// Prints one row for each figure: name, seed or note, goal, measured, and whether it holds. Exits 0 if all hold.
@@ -48,6 +48,8 @@ enum Name {
     Loopback,
     /// The MIDI clock that the plugin emits on this machine.
     ClockOutput,
+    /// The impairment proxy's own error.
+    Impairment,
     /// RTP-MIDI: state after loss, the clock, reconnecting, the relay's delay and cost.
     Midi,
     /// All of them.
@@ -100,6 +102,7 @@ fn measure(name: Name, length: Length) -> Result<Vec<Figure>> {
         Name::Relay => relay::relay_figures(length)?,
         Name::Loopback => loopback::loopback_figures(length)?,
         Name::ClockOutput => clock_output::clock_output_figures(length)?,
+        Name::Impairment => impairment::impairment_figures(length)?,
         Name::Midi => midi::midi_figures(length)?,
         Name::All => Vec::new(),
     })

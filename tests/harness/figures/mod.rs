@@ -4,6 +4,7 @@ pub mod clock;
 pub mod clock_output;
 pub mod drift;
 pub mod engine;
+pub mod impairment;
 pub mod loopback;
 pub mod midi;
 pub mod oracle;

@@ -232,7 +232,7 @@ impl NetworkFigures {
 impl DirectionFigures {
     /// What did not arrive, of what was sent.
     fn missing_percent(&self) -> f64 {
-        let count = |count: u64| u32::try_from(count).map_or(f64::from(u32::MAX), f64::from);
+        let count = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         100.0 * count(self.lost + self.queue_dropped) / count(self.received.max(1))
     }
 }
