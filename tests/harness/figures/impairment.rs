@@ -10,9 +10,9 @@ use lockstep_shared::time::convert::f64_from_u64;
 use lockstep_shared::time::{LocalTime, Span};
 
 use super::{Figure, Holds, Length};
-use crate::net::PathPlan;
+use crate::net::{Counts, PathPlan};
 use crate::shell::clock;
-use crate::shell::impairment::{Proxy, Report, Settings};
+use crate::shell::impairment::{Direction, Proxy, Report, Settings};
 
 /// As many players as a jam has.
 const CLIENTS: usize = 3;
@@ -29,7 +29,7 @@ pub fn impairment_figures(length: Length) -> Result<Vec<Figure>> {
         Length::Quick => 5,
         Length::Full => 30,
     };
-    let Report { late, up, down, priority, .. } = measure(Span::from_millis(seconds * 1_000))?;
+    let Report { late, up, down, underway, priority, .. } = measure(Span::from_millis(seconds * 1_000))?;
     let note = format!("cable, {seconds} s, {priority}");
     let row = |name: &str, goal, measured, unit| Figure {
         name: format!("impairment.{name}"),
@@ -39,15 +39,16 @@ pub fn impairment_figures(length: Length) -> Result<Vec<Figure>> {
         holds: Holds::AtMost,
         unit,
     };
-    let missing = |direction: crate::shell::impairment::Direction| {
-        let crate::net::Counts { received, lost, queue_dropped, duplicated, .. } = direction.counts;
-        f64_from_u64(received + duplicated - lost - queue_dropped - direction.delivered)
+    let due = |direction: Direction| {
+        let Counts { received, lost, queue_dropped, duplicated, .. } = direction.counts;
+        received + duplicated - lost - queue_dropped
     };
+    let accounted = up.delivered + down.delivered + u64::try_from(underway)?;
     Ok(vec![
         row("late_p50", 100.0, late.p50_us, "us"),
         row("late_p99", 200.0, late.p99_us, "us"),
-        // Of what the model delivers; the last few may be underway at the end.
-        row("not_delivered", 100.0, missing(up) + missing(down), ""),
+        // Of what the model delivers.
+        row("not_delivered", 0.0, f64_from_u64((due(up) + due(down)).abs_diff(accounted)), ""),
     ])
 }
 
