@@ -40,7 +40,7 @@ const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// Datagrams taken from a socket in a row before what is due leaves.
 const RECEIVE_BATCH: usize = 32;
 /// The thread wakes up so long before the next datagram is due, and stays awake.
-const AWAKE_BEFORE: Span = Span::from_micros(60);
+const AWAKE_BEFORE: Span = Span::from_micros(40);
 /// It looks so often whether it should stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
