@@ -59,9 +59,8 @@ pub(super) fn delay_over_time(report: &Report, path: &Path) -> Result<()> {
             };
             let all: Vec<(f64, f64)> = player.heard.iter().flat_map(points).collect();
             let end = all.iter().map(|point| point.0).fold(1.0, f64::max);
-            // In a room that plays together it is one for all.
-            let expected = player.heard.iter().find_map(|heard| heard.latency_ms_expected);
-            let drawn = || all.iter().map(|point| point.1).chain(expected);
+            let expected = |heard: &HeardReport| heard.latency_ms_expected;
+            let drawn = || all.iter().map(|point| point.1).chain(player.heard.iter().filter_map(expected));
             let lowest = drawn().fold(f64::INFINITY, f64::min).min(1e3);
             let highest = drawn().fold(0.0, f64::max);
             let network = network_caption(report, player);
@@ -86,7 +85,7 @@ fn network_caption(report: &Report, player: &PlayerReport) -> String {
         .filter_map(|heard| Some(format!("{} {:.1} ms", heard.from, heard.latency_ms_expected?)))
         .collect();
     format!(
-        "; {} (seed {}), expected {}; concealed {:.2} %",
+        "; {} (seed {}), simulated (thin) {}; concealed {:.2} %",
         network.network,
         network.seed,
         expected.join(", "),
@@ -109,7 +108,7 @@ pub(super) fn beat_error_over_time(report: &Report, path: &Path) -> Result<()> {
                 let drawn = |error_us: f64| (error_us * 1e-3).clamp(-BEAT_ERROR_DRAWN, BEAT_ERROR_DRAWN);
                 heard.beat_errors.iter().map(|error| (error.seconds, drawn(error.error_us))).collect()
             };
-            curves(area, &caption, end, -BEAT_ERROR_DRAWN..BEAT_ERROR_DRAWN, &player.heard, drawn, None)?;
+            curves(area, &caption, end, -BEAT_ERROR_DRAWN..BEAT_ERROR_DRAWN, &player.heard, drawn, |_| None)?;
         }
         Ok(())
     })
@@ -124,7 +123,7 @@ fn curves(
     milliseconds: Range<f64>,
     heard: &[HeardReport],
     points: impl Fn(&HeardReport) -> Vec<(f64, f64)>,
-    expected: Option<f64>,
+    expected: impl Fn(&HeardReport) -> Option<f64>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let mut chart = ChartBuilder::on(area)
         .caption(caption, TEXT)
@@ -139,12 +138,10 @@ fn curves(
             .draw_series(LineSeries::new(points(heard), colour.stroke_width(2)))?
             .label(&heard.from)
             .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2)));
-    }
-    if let Some(level) = expected {
-        chart
-            .draw_series(LineSeries::new([(0.0, level), (end_seconds, level)], BLACK.stroke_width(1)))?
-            .label("as simulated")
-            .legend(|(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], BLACK.stroke_width(1)));
+        if let Some(level) = expected(heard) {
+            let line = [(0.0, level), (end_seconds, level)];
+            chart.draw_series(LineSeries::new(line, BLACK.mix(0.5).stroke_width(1)))?;
+        }
     }
     chart.configure_series_labels().label_font((FONT, 14)).background_style(WHITE).draw()?;
     Ok(())
