@@ -70,6 +70,8 @@ pub(super) struct HeardReport {
     pub(super) concealed_ppm: f64,
     /// What the simulator says of this network: the latency, and the concealed share.
     pub(super) latency_ms_expected: Option<f64>,
+    /// That of the best seed, and of the worst.
+    pub(super) latency_ms_expected_range: Option<[f64; 2]>,
     pub(super) concealed_ppm_expected: Option<f64>,
     /// How far the receiver's interface is off, as it was set up, and as its plugin measured it.
     pub(super) drift_ppm_true: f64,
@@ -155,6 +157,9 @@ pub(super) fn measure(
                 figures,
                 concealed_ppm,
                 latency_ms_expected: expected.map(|expected| expected.delay_ms + blocks_ms),
+                latency_ms_expected_range: expected.map(|expected| {
+                    [expected.delay_ms_least, expected.delay_ms_most].map(|ms| ms + blocks_ms)
+                }),
                 concealed_ppm_expected: expected.map(|expected| expected.concealed_ppm),
                 drift_ppm_true: player.host.ppm,
                 drift_ppm_estimated,
@@ -299,14 +304,17 @@ impl Report {
     fn against(&self, network: &NetworkFigures) -> String {
         let mut text = format!("\n{}", network.summary());
         text.push_str(
-            "\n    hears        from          delay ms, expected     off   concealed %, expected\n",
+            "\n    hears        from          delay ms, expected (seeds)           off   concealed %, expected\n",
         );
         for (player, heard) in self.pairs() {
             let latency = heard.figures.latency_ms_median;
             let off = heard.latency_ms_expected.map(|expected| latency - expected);
+            let range = heard
+                .latency_ms_expected_range
+                .map_or_else(String::new, |[least, most]| format!("({least:.1} to {most:.1})"));
             let _ = writeln!(
                 text,
-                "    {:<12} {:<12} {latency:>9.2} {:>10} {:>7} {:>13.3} {:>10}",
+                "    {:<12} {:<12} {latency:>9.2} {:>10} {range:<16} {:>7} {:>13.3} {:>10}",
                 player.name,
                 heard.from,
                 figure(heard.latency_ms_expected, 2),
