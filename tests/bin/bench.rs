@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lockstep_tests::figures::{
-    Figure, Length, clock, clock_output, codec, conceal, drift, engine, loopback, midi, network, oracle,
-    relay, resampler, sync, sync_delay, wire,
+    Figure, Length, clock, clock_output, codec, conceal, drift, engine, impairment, loopback, midi, network,
+    oracle, relay, resampler, sync, sync_delay, wire,
 };
 
 /// Prints one row for each figure: name, seed or note, goal, measured, and whether it holds. Exits 0 if all hold.
@@ -55,6 +55,8 @@ enum Name {
     Codec,
     /// What is played where chunks are missing, and what it costs.
     Conceal,
+    /// The impairment proxy's own error.
+    Impairment,
     /// RTP-MIDI: state after loss, the clock, reconnecting, the relay's delay and cost.
     Midi,
     /// Our delay against others' on the same networks, and what is missing where much is lost.
@@ -112,6 +114,7 @@ fn measure(name: Name, length: Length, music: &[PathBuf]) -> Result<Vec<Figure>>
         Name::Codec => codec::codec_figures(length, music)?,
         Name::Network => network::network_figures(length),
         Name::Conceal => conceal::conceal_figures(length, music)?,
+        Name::Impairment => impairment::impairment_figures(length)?,
         Name::Midi => midi::midi_figures(length)?,
         Name::All => Vec::new(),
     })

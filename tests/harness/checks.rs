@@ -67,8 +67,6 @@ pub struct Checks {
     audio: Vec<AudioClock>,
     /// What is wrong.
     pub violations: Vec<Violation>,
-    /// What member 0 hears, if it is kept.
-    pub recording: Option<[Vec<f32>; 2]>,
 }
 
 /// What one member hears, and what was found in it.
@@ -123,7 +121,6 @@ impl Checks {
                 })
                 .collect(),
             violations: Vec::new(),
-            recording: None,
         }
     }
 
@@ -142,7 +139,7 @@ impl Checks {
     fn cycles(&self, member: usize) -> f64 {
         match self.plan.members[member].daw.source {
             Source::Tone { cycles } => cycles,
-            Source::Silence | Source::Noise { .. } => 0.0,
+            Source::Silence | Source::Noise { .. } | Source::Music(_) => 0.0,
         }
     }
 
@@ -259,11 +256,6 @@ impl Audience for Checks {
         let is_loud = f64::from(loudest) > most;
         if heard.main[0].iter().any(|sample| !sample.is_finite()) || is_loud {
             self.violated(heard.at, format!("member {} hears {loudest}, louder than all", heard.member));
-        }
-        if let Some(recording) = self.recording.as_mut().filter(|_| heard.member == 0) {
-            for (kept, channel) in recording.iter_mut().zip(heard.main) {
-                kept.extend_from_slice(channel);
-            }
         }
         let ear = &mut self.ears[heard.member];
         if ear.main.is_empty() {

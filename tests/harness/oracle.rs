@@ -6,7 +6,7 @@
 
 use core::f64::consts::TAU;
 
-use lockstep_shared::time::convert::{f32_from_f64, f64_from_i64, i64_from_usize};
+use lockstep_shared::time::convert::{f32_from_f64, f64_from_i64, i64_from_usize, usize_from_i64};
 use lockstep_shared::time::{DeviceFrame, Frames};
 
 use crate::arithmetic::sin;
@@ -26,6 +26,15 @@ pub enum Source {
         /// Cycles a frame.
         cycles: f64,
     },
+    /// Music, over and over.
+    Music(&'static Music),
+}
+
+/// Left and right, of one length, a sample for each frame of the player's own device.
+#[derive(Clone, Debug, Default)]
+pub struct Music {
+    /// The channels.
+    pub channels: [Vec<f32>; 2],
 }
 
 impl Source {
@@ -35,7 +44,7 @@ impl Source {
         right.clear();
         match self {
             Self::Silence => left.resize(frames, 0.0),
-            Self::Noise { .. } => {
+            Self::Noise { .. } | Self::Music(_) => {
                 let channel =
                     |channel| (0..i64_from_usize(frames)).map(move |n| self.at(first + Frames(n), channel));
                 left.extend(channel(0));
@@ -43,7 +52,7 @@ impl Source {
             }
             Self::Tone { cycles } => tone(first, *cycles, frames, left),
         }
-        // All but noise is alike on both sides.
+        // The others are alike on both sides.
         if right.is_empty() {
             right.extend_from_slice(left);
         }
@@ -66,6 +75,11 @@ impl Source {
             Self::Tone { cycles } => {
                 let turns = f64_from_i64(frame.0) * cycles;
                 f32_from_f64(0.5 * sin(TAU * (turns - turns.floor())))
+            }
+            Self::Music(music) => {
+                let samples = if channel == 0 { &music.channels[0] } else { &music.channels[1] };
+                let length = i64_from_usize(samples.len()).max(1);
+                samples.get(usize_from_i64(frame.0.rem_euclid(length))).copied().unwrap_or(0.0)
             }
         }
     }

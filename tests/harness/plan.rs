@@ -16,7 +16,7 @@ use crate::rng::Rng;
 use crate::world::MemberPlan;
 
 /// What kind of network everybody has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Network {
     /// A constant delay.
     Clean,
@@ -26,6 +26,10 @@ pub enum Network {
     Cable,
     /// A home's wireless network.
     Wifi,
+    /// A telephone's network.
+    Lte,
+    /// A wireless network that too many share.
+    Hotel,
 }
 
 /// One thing that goes wrong.
@@ -80,7 +84,7 @@ pub const CALM_END: Span = Span::from_millis(3_000);
 
 impl Network {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Clean, Self::Wired, Self::Cable, Self::Wifi];
+    pub const ALL: [Self; 6] = [Self::Clean, Self::Wired, Self::Cable, Self::Wifi, Self::Lte, Self::Hotel];
 
     /// Its name on the command line.
     #[must_use]
@@ -90,6 +94,8 @@ impl Network {
             Self::Wired => "wired",
             Self::Cable => "cable",
             Self::Wifi => "wifi",
+            Self::Lte => "lte",
+            Self::Hotel => "hotel",
         }
     }
 
@@ -101,16 +107,29 @@ impl Network {
             Self::Clean => 60.0,
             Self::Wired | Self::Cable => 100.0,
             Self::Wifi => 200.0,
+            Self::Lte => 500.0,
+            Self::Hotel => 1_000.0,
         }
     }
 
     /// The part of all looks in a calm time that must be within bounds: what losses and bursts leave. Of a wireless
-    /// network's chunks 2 to 3 % are concealed, several in a row.
+    /// network's chunks 2 to 3 % are concealed, several in a row; of a hotel's 10 %.
     #[must_use]
     pub const fn looks_good(self) -> f64 {
         match self {
             Self::Clean | Self::Wired | Self::Cable => 0.9,
-            Self::Wifi => 0.75,
+            Self::Wifi | Self::Lte => 0.75,
+            Self::Hotel => 0.5,
+        }
+    }
+
+    /// How far the shown drift may lie from the true one: callbacks are up to 3 ms late, and the last of a drawn run's
+    /// faults may have been 12 s before its end, since when a rough network showed the clock only so much.
+    #[must_use]
+    pub const fn drift_ppm_off(self) -> f64 {
+        match self {
+            Self::Clean | Self::Wired | Self::Cable | Self::Wifi => 5.0,
+            Self::Lte | Self::Hotel => 20.0,
         }
     }
 
@@ -121,19 +140,38 @@ impl Network {
             Self::Clean | Self::Wired => 0.02,
             Self::Cable => 0.05,
             Self::Wifi => 0.1,
+            Self::Lte | Self::Hotel => 0.2,
         }
     }
 
     /// The way to the relay. The way back is alike: a difference that never changes cannot be measured by any clock
     /// that goes both ways, and shows as a shift of half of it.
     fn path(self, rng: &mut Rng) -> PathPlan {
-        let family = match self {
+        let family = self.family();
+        // As far away as anybody, and what the family itself takes.
+        let beyond = family.base - PathPlan::clean().base;
+        PathPlan { base: Span::from_secs_f64(rng.between(0.001, 0.030)) + beyond, ..family }
+    }
+
+    /// One direction of such a network.
+    #[must_use]
+    pub fn family(self) -> PathPlan {
+        match self {
             Self::Clean => PathPlan::clean(),
             Self::Wired => PathPlan::wired(),
             Self::Cable => PathPlan::cable(),
             Self::Wifi => PathPlan::wifi(),
-        };
-        PathPlan { base: Span::from_secs_f64(rng.between(0.001, 0.030)), ..family }
+            Self::Lte => PathPlan::lte(),
+            Self::Hotel => PathPlan::hotel(),
+        }
+    }
+
+    /// What of the formats that somebody drew is sent over such a network: where the way is narrow, the smallest.
+    const fn format(self, drawn: Format) -> Format {
+        match self {
+            Self::Clean | Self::Wired | Self::Cable | Self::Wifi => drawn,
+            Self::Lte | Self::Hotel => Format::Pcm16,
+        }
     }
 }
 
@@ -222,7 +260,7 @@ fn member(rng: &mut Rng, number: usize, network: Network, rates: &[u32]) -> Memb
         crystal: Crystal::thermal(rng.between(-40.0, 40.0)),
         up: path.clone(),
         down: path,
-        format: [Format::Pcm16, Format::Pcm24, Format::Float32][pick(rng, 3)],
+        format: network.format([Format::Pcm16, Format::Pcm24, Format::Float32][pick(rng, 3)]),
         starts: LocalTime::from_nanos(1_000_000) + Span::from_secs_f64(rng.between(0.0, 1.0)),
     }
 }

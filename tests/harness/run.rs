@@ -11,34 +11,20 @@ use crate::clock::Crystal;
 use crate::daw::Daw;
 use crate::plan::{Fault, Plan};
 use crate::rng::Rng;
-use crate::world::{Member, World};
+use crate::world::{Audience, Member, World};
 
 /// Between two looks at what the members show.
 const TELL_EVERY: Span = Span::from_millis(1_000);
-
-/// How far the shown drift may lie from the true one: callbacks are up to 3 ms late.
-const DRIFT_PPM_OFF: f64 = 5.0;
 
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// What was wrong; nothing, in a good run.
     pub violations: Vec<Violation>,
-    /// What member 0 heard, if it was to be kept.
-    pub recording: Option<[Vec<f32>; 2]>,
-}
-
-/// What is kept of a run beside its violations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// Nothing.
-    Nothing,
-    /// What member 0 hears.
-    Recording,
 }
 
 /// Runs a plan; `tell` hears a line for every fault and, once a second, for every member.
-pub fn run(plan: &Plan, keep: Keep, tell: &mut dyn FnMut(LocalTime, String)) -> Outcome {
+pub fn run(plan: &Plan, tell: &mut dyn FnMut(LocalTime, String)) -> Outcome {
     let mut world = World::new(plan.seed, Crystal::PERFECT, plan.members.len());
     for member in &plan.members {
         let number = world.add(member.clone());
@@ -54,27 +40,36 @@ pub fn run(plan: &Plan, keep: Keep, tell: &mut dyn FnMut(LocalTime, String)) -> 
         );
     }
     let mut checks = Checks::new(plan);
-    checks.recording = (keep == Keep::Recording).then(Default::default);
-    let mut rng = Rng::new(plan.seed ^ 0x6761_7262_6167_6500);
-    for planned in &plan.faults {
-        advance(&mut world, &mut checks, planned.at, tell);
-        tell(planned.at, format!("{:?}", planned.fault));
-        begin(&mut world, &mut checks, planned.fault, &mut rng, tell);
-    }
-    advance(&mut world, &mut checks, LocalTime::ZERO + plan.span, tell);
+    carry_out(plan, &mut world, &mut checks, tell);
     checks.finish(world.now());
     check_end(plan, &world, &mut checks);
-    Outcome { violations: checks.violations, recording: checks.recording }
+    Outcome { violations: checks.violations }
+}
+
+/// Lets a world with the plan's members in it live through the plan.
+pub fn carry_out(
+    plan: &Plan,
+    world: &mut World,
+    audience: &mut impl Audience,
+    tell: &mut dyn FnMut(LocalTime, String),
+) {
+    let mut rng = Rng::new(plan.seed ^ 0x6761_7262_6167_6500);
+    for planned in &plan.faults {
+        advance(world, audience, planned.at, tell);
+        tell(planned.at, format!("{:?}", planned.fault));
+        begin(world, audience, planned.fault, &mut rng, tell);
+    }
+    advance(world, audience, LocalTime::ZERO + plan.span, tell);
 }
 
 fn advance(
     world: &mut World,
-    checks: &mut Checks,
+    audience: &mut impl Audience,
     until: LocalTime,
     tell: &mut dyn FnMut(LocalTime, String),
 ) {
     while world.now() < until {
-        world.run((until - world.now()).min(TELL_EVERY), checks);
+        world.run((until - world.now()).min(TELL_EVERY), audience);
         for (number, member) in world.members.iter().enumerate() {
             tell(world.now(), format!("member {number}: {}", shown(member)));
         }
@@ -106,7 +101,7 @@ fn shown(member: &Member) -> String {
 /// What a plan cannot arrange beforehand.
 fn begin(
     world: &mut World,
-    checks: &mut Checks,
+    audience: &mut impl Audience,
     fault: Fault,
     rng: &mut Rng,
     tell: &mut dyn FnMut(LocalTime, String),
@@ -115,7 +110,7 @@ fn begin(
         Fault::RelayRestarts(down) => {
             world.kill_relay();
             let up = world.now() + down;
-            advance(world, checks, up, tell);
+            advance(world, audience, up, tell);
             world.start_relay();
         }
         Fault::Rebinds(member) => world.rebind(member),
@@ -148,7 +143,7 @@ fn check_end(plan: &Plan, world: &World, checks: &mut Checks) {
         }
         let drift = member.gauges.drift_ppm.load(Ordering::Relaxed);
         let true_ppm = member.plan.daw.crystal.ppm;
-        if (drift - true_ppm).abs() > DRIFT_PPM_OFF {
+        if (drift - true_ppm).abs() > plan.network.drift_ppm_off() {
             checks.violated(now, format!("member {number} says {drift:.1} ppm and has {true_ppm:.1}"));
         }
     }

@@ -23,7 +23,7 @@ use lockstep_shared::wire::{DATAGRAM_BYTES_MAX, Format};
 use crate::clock::{AudioClock, Crystal, HostClock, timestamp_lateness};
 use crate::daw::{Daw, Punctuality};
 use crate::followers::Follower;
-use crate::net::{Path, PathPlan};
+use crate::net::{HEADER_BYTES, Path, PathPlan};
 use crate::rng::Rng;
 use crate::song::Song;
 
@@ -392,7 +392,7 @@ impl World {
             let local = member.clock.local(now);
             let Some(length) = member.link.poll_transmit(local, &mut out) else { break };
             self.datagram_bytes_longest = self.datagram_bytes_longest.max(length);
-            let arrivals = member.up.send(now, length);
+            let arrivals = member.up.send(now, length + HEADER_BYTES);
             let from = member.address;
             for at in [arrivals.first, arrivals.second].into_iter().flatten() {
                 self.schedule(at, What::ToRelay(from, out[..length].to_vec()));
@@ -437,7 +437,7 @@ impl World {
         {
             self.datagram_bytes_longest = self.datagram_bytes_longest.max(length);
             let Some(number) = self.members.iter().position(|member| member.address == to) else { continue };
-            let arrivals = self.members[number].down.send(now, length);
+            let arrivals = self.members[number].down.send(now, length + HEADER_BYTES);
             for at in [arrivals.first, arrivals.second].into_iter().flatten() {
                 self.schedule(at, What::ToMember(number, out[..length].to_vec()));
             }

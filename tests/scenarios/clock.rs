@@ -8,7 +8,7 @@ use lockstep_tests::callbacks::{Blocks, Callbacks, Schedule};
 use lockstep_tests::clock::{AudioClock, Crystal, Upset};
 use lockstep_tests::figures::Length;
 use lockstep_tests::figures::clock::{AlignmentRun, Family, Trace, clock_figures, true_grid};
-use lockstep_tests::net::{Order, PathPlan};
+use lockstep_tests::net::{Jitter, Order, PathPlan};
 use lockstep_tests::rng::Rng;
 
 #[test]
@@ -136,7 +136,8 @@ fn the_clock_knows_how_wrong_it_is() {
 
 #[test]
 fn a_path_without_a_steady_base_is_survived() {
-    let rough = PathPlan { jitter: Span::from_millis(6), order: Order::Free, ..PathPlan::wifi() };
+    let jitter = Jitter::Exponential(Span::from_millis(6));
+    let rough = PathPlan { jitter, order: Order::Free, ..PathPlan::wifi() };
     let story = Story::of(&Trace::over([rough.clone(), rough], 1, seconds(600)));
     assert!(story.worst_us(at(1), at(600)) < 600.0, "{}", story.worst_us(at(1), at(600)));
     assert!(story.worst_us(at(60), at(600)) < 150.0, "{}", story.worst_us(at(60), at(600)));

@@ -6,7 +6,7 @@ use lockstep_shared::time::{DeviceFrame, LocalTime, Span};
 use lockstep_shared::wire::Format;
 use lockstep_tests::clock::Crystal;
 use lockstep_tests::daw::{Daw, Punctuality};
-use lockstep_tests::net::{Interval, Loss, Order, PathPlan};
+use lockstep_tests::net::{Interval, Jitter, Loss, Order, PathPlan};
 use lockstep_tests::oracle::Source;
 use lockstep_tests::world::{MemberPlan, Nobody, World};
 
@@ -39,7 +39,7 @@ fn world(seed: u64, paths: [PathPlan; 2], sync_delay_ms: f32) -> World {
 fn path(loss: f64) -> PathPlan {
     PathPlan {
         base: Span::from_millis(10),
-        jitter: Span::from_millis(3),
+        jitter: Jitter::Exponential(Span::from_millis(3)),
         order: Order::Free,
         loss: Loss { independent: loss, ..PathPlan::clean().loss },
         duplication: 0.05,

@@ -6,7 +6,7 @@ use lockstep_shared::midi::message::{Message, U7};
 use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::timeline::{Motion, Timeline};
 use lockstep_tests::midi::MidiWorld;
-use lockstep_tests::net::{Interval, Loss, Order, PathPlan};
+use lockstep_tests::net::{Interval, Jitter, Loss, Order, PathPlan};
 use lockstep_tests::rng::Rng;
 
 fn message(bytes: &[u8]) -> Message {
@@ -16,7 +16,7 @@ fn message(bytes: &[u8]) -> Message {
 /// A tenth is lost, half of it in bursts, and what comes is out of order.
 fn bad() -> PathPlan {
     PathPlan {
-        jitter: Span::from_millis(6),
+        jitter: Jitter::Exponential(Span::from_millis(6)),
         order: Order::Free,
         loss: Loss { independent: 0.05, burst_begins: 0.01, burst_ends: 0.2 },
         duplication: 0.02,
@@ -91,7 +91,7 @@ fn a_drum_machines_clock_leads_the_room_through_jitter_and_loss() {
 
 fn drum_machine(seed: u64) {
     let plan = PathPlan {
-        jitter: Span::from_millis(3),
+        jitter: Jitter::Exponential(Span::from_millis(3)),
         order: Order::Free,
         loss: Loss { independent: 0.02, burst_begins: 0.0, burst_ends: 1.0 },
         ..PathPlan::clean()

@@ -6,10 +6,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
 
+use crate::install::{Need, ensure};
 use crate::jam;
-use crate::shell::{cargo, stream, typed};
+use crate::shell::{cargo, stream, target, typed};
 
-/// Run a simulated session.
+/// Run a simulated session. With `--wav FILE` it writes what one member hears, of the jam's piece.
 #[derive(Clone, Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct SimOptions {
@@ -39,10 +40,25 @@ pub(crate) struct BenchOptions {
 const MUSICAL: [&str; 3] = ["codec", "conceal", "all"];
 
 pub(crate) fn sim(options: &SimOptions) -> Result<ExitCode> {
-    start(program("lockstep-sim").args(&options.arguments))
+    ensure(&[Need::Build])?;
+    let name = "lockstep-sim";
+    stream(&mut cargo(["build", "--quiet", "--release", "--package", "lockstep-tests", "--bin", name]))?;
+    // Started where the user stands, for the files that it writes are named from there.
+    let mut sim =
+        Command::new(target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
+    sim.args(&options.arguments);
+    let names =
+        |option: &str| options.arguments.iter().any(|argument| argument.split('=').next() == Some(option));
+    if (names("--wav") || names("--wav-reference")) && !names("--music") {
+        for part in jam::parts()? {
+            sim.arg("--music").arg(std::path::absolute(part)?);
+        }
+    }
+    start(&mut sim)
 }
 
 pub(crate) fn bench(options: &BenchOptions) -> Result<ExitCode> {
+    ensure(&[Need::Build])?;
     // Some tables start the relay that lies beside the bench.
     stream(&mut cargo(["build", "--quiet", "--release", "--package", "lockstep-relay"]))?;
     let mut bench = program("lockstep-bench");
@@ -55,7 +71,7 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<ExitCode> {
         bench.arg("--quick");
     }
     if MUSICAL.contains(&options.name.as_str()) {
-        for file in jam::music_files()? {
+        for file in jam::parts_and_kick()? {
             bench.arg("--music").arg(file);
         }
     }
@@ -67,7 +83,6 @@ fn program(name: &str) -> Command {
 }
 
 fn start(program: &mut Command) -> Result<ExitCode> {
-    ensure(&[Need::Build])?;
     let status = program.status().with_context(|| format!("cannot start `{}`", typed(program)))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))

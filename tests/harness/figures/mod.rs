@@ -6,6 +6,7 @@ pub mod codec;
 pub mod conceal;
 pub mod drift;
 pub mod engine;
+pub mod impairment;
 pub mod loopback;
 pub mod midi;
 pub mod network;

@@ -12,7 +12,7 @@ use lockstep_shared::rtpmidi::session::{Policy, Port};
 use lockstep_shared::time::{LocalTime, Span};
 
 use super::MidiPeer;
-use crate::net::{Path, PathPlan};
+use crate::net::{HEADER_BYTES, Path, PathPlan};
 use crate::rng::Rng;
 
 /// The room's control port; each peer has a host of its own.
@@ -158,7 +158,7 @@ impl MidiWorld {
             let Some(seat) = seat else { continue };
             let datagram = Datagram { left: self.now, from, to, bytes: out.clone() };
             self.tapped.iter_mut().for_each(|tapped| tapped.push(datagram.clone()));
-            for at in seat.back.send(self.now, out.len()) {
+            for at in seat.back.send(self.now, out.len() + HEADER_BYTES) {
                 self.flights += 1;
                 self.flying.insert((at, self.flights), datagram.clone());
             }
@@ -168,7 +168,7 @@ impl MidiWorld {
                 let from = with_port(seat.address, port);
                 let datagram = Datagram { left: self.now, from, to, bytes: out.clone() };
                 self.tapped.iter_mut().for_each(|tapped| tapped.push(datagram.clone()));
-                for at in seat.there.send(self.now, out.len()) {
+                for at in seat.there.send(self.now, out.len() + HEADER_BYTES) {
                     self.flights += 1;
                     self.flying.insert((at, self.flights), datagram.clone());
                 }

@@ -2,7 +2,9 @@
 
 pub mod clock;
 pub mod conductor;
+pub mod impairment;
 pub mod load;
 pub mod midi_player;
+pub mod priority;
 pub mod relay_process;
 pub mod runner;

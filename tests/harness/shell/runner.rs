@@ -22,7 +22,7 @@ use lockstep_shared::time::{DeviceFrame, LocalTime, SampleRate, Span};
 use lockstep_shared::wire::DATAGRAM_BYTES_MAX;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::clock;
+use super::{clock, priority};
 use crate::daw::open_controls;
 use crate::oracle::Source;
 
@@ -172,7 +172,8 @@ pub(super) fn run_link(mut link: Link, socket: &UdpSocket, stop: &AtomicBool) {
 
 fn run_audio(mut engine: Engine, gauges: Arc<Gauges>, playing: &Playing) -> Heard {
     let Playing { source, block, span, role, .. } = *playing;
-    ask_for_realtime();
+    // Where the system does not permit it, the figures show.
+    let _ = priority::claim(priority::AUDIO);
     let start = clock::now();
     let controls = Controls { role, ..open_controls(RoomMode::Stems) };
     let (mut left, mut right) = (vec![0.0; block], vec![0.0; block]);
@@ -195,20 +196,4 @@ fn run_audio(mut engine: Engine, gauges: Arc<Gauges>, playing: &Playing) -> Hear
         strip.extend_from_slice(&strip_left);
     }
     Heard { start, strip, gauges }
-}
-
-/// As DAWs do for their audio thread; where the system does not permit it, the figures show.
-fn ask_for_realtime() {
-    use thread_priority::{
-        RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-        set_thread_priority_and_policy, thread_native_id,
-    };
-
-    if let Ok(priority) = ThreadPriorityValue::try_from(60) {
-        let _ = set_thread_priority_and_policy(
-            thread_native_id(),
-            ThreadPriority::Crossplatform(priority),
-            ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-        );
-    }
 }

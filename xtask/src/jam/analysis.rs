@@ -27,6 +27,8 @@ pub(crate) struct Figures {
     pub(crate) alignment_error_us_p99: f64,
     /// Chunks of 64 frames that were not what was sent, in a million: concealed, faded or moved.
     pub(crate) altered_ppm: f64,
+    /// Steps that were not in the music.
+    pub(crate) clicks: usize,
     /// How much faster the sender's interface runs than the receiver's, as the music has it: the slope of the sender's
     /// frames over the receiver's. A delay that moves is in it too.
     pub(crate) drift_ppm_heard: f64,
@@ -89,6 +91,7 @@ pub(crate) fn measure(
         latency_ms_p99: percentile(&lags, 0.99) * 1e3,
         alignment_error_us_p99: percentile(&deviations, 0.99) * 1e6,
         altered_ppm: chunks(|window| window.chunks_broken) / chunks(|window| window.chunks).max(1.0) * 1e6,
+        clicks: settled.iter().map(|window| window.clicks).sum(),
         drift_ppm_heard: (slope(&settled) - 1.0) * 1e6,
         snr_db: signal_to_noise_db(&settled, gain),
         gain_db: 20.0 * gain.abs().log10(),
@@ -196,6 +199,7 @@ mod tests {
         assert!(figures.snr_db > 80.0, "{figures:?}");
         assert!((figures.gain_db - 20.0 * 0.7_f64.log10()).abs() < 0.01, "{figures:?}");
         assert!(figures.altered_ppm.abs() < 1e-9, "{figures:?}");
+        assert_eq!(figures.clicks, 0, "{figures:?}");
     }
 
     #[test]
@@ -236,6 +240,7 @@ mod tests {
             measured_against(&sent, &heard, |frame| Some(delay(0.003 + frame / heard.rate_hz) * 1e3));
         assert!(figures.alignment_error_us_p99 < 30.0, "{figures:?}");
         assert!(figures.altered_ppm < 3_000.0, "{figures:?}");
+        assert_eq!(figures.clicks, 0, "{figures:?}");
         assert!(figures.snr_db > 25.0, "{figures:?}");
         assert!((figures.latency_ms_p99 - 10.0).abs() < 0.01, "{figures:?}");
     }
@@ -254,6 +259,8 @@ mod tests {
         let figures = measured(&sent, &heard);
         // One gap lies across two of the chunks that are counted here.
         assert!((4_000.0..12_000.0).contains(&figures.altered_ppm), "{figures:?}");
+        // Most of them cut where the music is loud enough for a step.
+        assert!((20..=40).contains(&figures.clicks), "{figures:?}");
         assert!((figures.latency_ms_median - 12.0).abs() < 0.002, "{figures:?}");
         assert!(figures.snr_db > 15.0 && figures.snr_db < 40.0, "{figures:?}");
     }

@@ -91,6 +91,8 @@ pub(crate) struct Window {
     /// Chunks compared in this window, and those that were not what was sent.
     pub(crate) chunks: usize,
     pub(crate) chunks_broken: usize,
+    /// Steps that were not in the music.
+    pub(crate) clicks: usize,
 }
 
 /// A lag in the middle of a window, and how it glides.
@@ -223,6 +225,7 @@ impl<'a> Comparison<'a> {
         let common_energy = energy(heard, &reference);
         let gain = common_energy / sent_energy;
         let (chunks, chunks_broken) = broken_chunks(heard, &reference, gain);
+        let clicks = super::clicks::count(heard, &reference, gain);
         Some(Window {
             heard_frame: middle,
             sent_frame: self.sent_frame(middle, lag.seconds),
@@ -233,6 +236,7 @@ impl<'a> Comparison<'a> {
             common_energy,
             chunks,
             chunks_broken,
+            clicks,
         })
     }
 

@@ -6,11 +6,15 @@
 //!                    sent and heard, by the machine's one clock -> report, pictures
 //! ```
 //!
+//! With `--network`, a proxy lies between the players and the relay and impairs what they send, with the simulator's own
+//! model of such a network; the report then says what the simulator expects beside what was measured.
+//!
 //! The first player's DAW runs the piece and leads; those of the others slave to the MIDI clock of their plugins.
 
 mod analysis;
 mod audio;
 mod beats;
+mod clicks;
 mod correlation;
 mod delay;
 mod interpolation;
@@ -19,6 +23,7 @@ mod least_squares;
 mod likeness;
 mod midi;
 mod music;
+mod network;
 mod picture;
 mod players;
 mod relay;
@@ -38,6 +43,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::bundle::{self, Bundles, Profile};
 use crate::install::{Need, ensure, shown};
 use crate::shell::{cargo, stream, target, wait};
+use network::{Choice, Network, NetworkProcess};
 use players::Player;
 use relay::RelayProcess;
 use report::Report;
@@ -55,6 +61,12 @@ pub(crate) struct Options {
     /// How long they play
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
+    /// Put this network between the players and the relay
+    #[arg(long, value_enum)]
+    network: Option<Network>,
+    /// Which accidents of that network
+    #[arg(long, default_value_t = 1, requires = "network")]
+    seed: u64,
     /// Write the report here too [always in the output folder as report.json]
     #[arg(long, value_name = "FILE.json")]
     report: Option<PathBuf>,
@@ -80,7 +92,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let out = options.out.as_deref().map_or_else(|| Ok(target().join("jam")), std::path::absolute)?;
     let report = options.report.as_deref().map(std::path::absolute).transpose()?;
-    let played = play(options.players, options.seconds, &out, &stop)?;
+    let network = options.network.map(|network| Choice { network, seed: options.seed });
+    let played = play(options.players, options.seconds, network, &out, &stop)?;
     if let Some(path) = report {
         played.write(&path)?;
     }
@@ -92,7 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 /// Two players for a few seconds: a check that everything still plays together.
 pub(crate) fn run_short() -> Result<()> {
-    let played = play(2, 8.0, &target().join("jam/short"), &stop_on_signal()?)?;
+    let played = play(2, 8.0, None, &target().join("jam/short"), &stop_on_signal()?)?;
     println!("{}", played.summary());
     played.judge()
 }
@@ -117,36 +130,55 @@ pub(crate) fn write_score() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The piece's parts and its kick drum alone, as WAV files whose names begin with the part's: real music for figures.
-pub(crate) fn music_files() -> Result<Vec<PathBuf>> {
+/// The parts of the piece as files whose names begin with the part's, for those who want music.
+pub(crate) fn parts() -> Result<Vec<PathBuf>> {
     ensure(&[Need::Music])?;
-    let mut files: Vec<PathBuf> = music::render(PLAYERS_MAX)?.into_iter().map(|part| part.file).collect();
+    Ok(music::render(PLAYERS_MAX)?.into_iter().map(|part| part.file).collect())
+}
+
+/// The same, and the kick drum alone: real music for figures.
+pub(crate) fn parts_and_kick() -> Result<Vec<PathBuf>> {
+    let mut files = parts()?;
     files.push(music::render_kick()?);
     Ok(files)
 }
 
 /// Builds, plays, and measures; leaves everything in `out`.
-fn play(count: usize, seconds: f64, out: &Path, stop: &Arc<AtomicBool>) -> Result<Report> {
+fn play(
+    count: usize,
+    seconds: f64,
+    network: Option<Choice>,
+    out: &Path,
+    stop: &Arc<AtomicBool>,
+) -> Result<Report> {
     ensure(&[Need::Build, Need::Music])?;
     println!("Rendering the piece ...");
     let parts = music::render(count)?;
     println!("Building the relay, the plugin and its host ...");
     let bundles = build()?;
+    let expected = network.map(|network| {
+        build_network()?;
+        network::expected(network, count, seconds)
+    });
+    let expected = expected.transpose()?.unwrap_or_default();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", shown(out)))?;
     let relay = RelayProcess::start(out)?;
+    let network = network.map(|network| NetworkProcess::start(network, relay.invite(), out)).transpose()?;
+    let invite = network.as_ref().map_or_else(|| relay.invite().to_owned(), |it| it.invite(relay.invite()));
     let players = parts
         .iter()
         .enumerate()
-        .map(|(number, part)| Player::start(number, part, &bundles.clap, relay.invite(), seconds, out))
+        .map(|(number, part)| Player::start(number, part, &bundles.clap, &invite, seconds, out))
         .collect::<Result<Vec<Player>>>()?;
     println!("{count} players play for {seconds:.0} s through {} ...", relay.place());
     let ended = players::watch(players, seconds, stop)?;
+    let network_figures = network.map(|network| network.stop(expected)).transpose()?;
     let relay_figures = relay.stop()?;
     if stop.load(Ordering::Relaxed) {
         bail!("stopped before the end");
     }
     println!("Comparing what was heard with what was sent ...");
-    let report = report::measure(&ended, relay_figures)?;
+    let report = report::measure(&ended, relay_figures, network_figures)?;
     picture::sent_and_received(&report, &out.join("sent-and-received.png"))?;
     picture::delay_over_time(&report, &out.join("delay-over-time.png"))?;
     picture::beat_error_over_time(&report, &out.join("beat-error-over-time.png"))?;
@@ -159,6 +191,12 @@ pub(crate) fn build() -> Result<Bundles> {
     let bundles = bundle::build(Profile::Release, &[])?;
     stream(&mut cargo(["build", "--release", "-p", "lockstep-relay", "-p", "lockstep-hosts", "--bins"]))?;
     Ok(bundles)
+}
+
+/// Builds the proxy, and the simulator that says what to expect of it.
+fn build_network() -> Result<()> {
+    let mut build = cargo(["build", "--release", "-p", "lockstep-tests"]);
+    stream(build.args(["--bin", "lockstep-impairment", "--bin", "lockstep-sim"]))
 }
 
 fn relay_only(stop: &Arc<AtomicBool>) -> Result<ExitCode> {

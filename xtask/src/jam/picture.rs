@@ -17,7 +17,7 @@ const TEXT: (&str, i32) = (FONT, 18);
 
 /// What was sent over what was heard: 20 ms from the middle, for each player and each other.
 pub(super) fn sent_and_received(report: &Report, path: &Path) -> Result<()> {
-    let rows: Vec<(&PlayerReport, &HeardReport)> = pairs(report).collect();
+    let rows: Vec<(&PlayerReport, &HeardReport)> = report.pairs().collect();
     draw(path, u32::try_from(rows.len()).unwrap_or(1), |areas| {
         for (area, (player, heard)) in areas.iter().zip(&rows) {
             let [sent, received] = &heard.overlay;
@@ -42,27 +42,55 @@ pub(super) fn sent_and_received(report: &Report, path: &Path) -> Result<()> {
     .map_err(|error| anyhow!("{}: {error}", shown(path)))
 }
 
-/// The delay of every strip over the time of the jam.
+/// The delay of every strip over the time of the jam; above it what the network did, if there was one.
 pub(super) fn delay_over_time(report: &Report, path: &Path) -> Result<()> {
     let players: Vec<&PlayerReport> = report.players.iter().collect();
-    draw(path, u32::try_from(players.len()).unwrap_or(1), |areas| {
-        for (area, player) in areas.iter().zip(&players) {
+    let above = usize::from(report.network.is_some());
+    draw(path, u32::try_from(above + players.len()).unwrap_or(1), |areas| {
+        if let (Some(network), Some(area)) = (&report.network, areas.first()) {
+            for (line, place) in network.summary().lines().zip((0_i32..).map(|line| 40 + 30 * line)) {
+                area.draw_text(line.trim(), &TEXT.into_text_style(area), (20, place))?;
+            }
+        }
+        for (area, player) in areas.iter().skip(above).zip(&players) {
             let points = |heard: &HeardReport| -> Vec<(f64, f64)> {
                 let windows = heard.windows.iter();
                 windows.map(|window| (window.heard_frame / 48_000.0, window.lag_seconds * 1e3)).collect()
             };
             let all: Vec<(f64, f64)> = player.heard.iter().flat_map(points).collect();
             let end = all.iter().map(|point| point.0).fold(1.0, f64::max);
-            let lowest = all.iter().map(|point| point.1).fold(f64::INFINITY, f64::min).min(1e3);
-            let highest = all.iter().map(|point| point.1).fold(0.0, f64::max);
-            let caption =
-                format!("{}, blocks of {} frames: delay of the others", player.name, player.block_frames);
+            let expected = |heard: &HeardReport| heard.latency_ms_expected;
+            let drawn = || all.iter().map(|point| point.1).chain(player.heard.iter().filter_map(expected));
+            let lowest = drawn().fold(f64::INFINITY, f64::min).min(1e3);
+            let highest = drawn().fold(0.0, f64::max);
+            let network = network_caption(report, player);
+            let caption = format!(
+                "{}, blocks of {} frames: delay of the others{network}",
+                player.name, player.block_frames
+            );
             let milliseconds = (lowest - 0.5).max(0.0)..highest + 0.5;
-            curves(area, &caption, end, milliseconds, &player.heard, points)?;
+            curves(area, &caption, end, milliseconds, &player.heard, points, expected)?;
         }
         Ok(())
     })
     .map_err(|error| anyhow!("{}: {error}", shown(path)))
+}
+
+/// Which network it was, what the simulator expects of it, and what was concealed; nothing without a network.
+fn network_caption(report: &Report, player: &PlayerReport) -> String {
+    let Some(network) = &report.network else { return String::new() };
+    let expected: Vec<String> = player
+        .heard
+        .iter()
+        .filter_map(|heard| Some(format!("{} {:.1} ms", heard.from, heard.latency_ms_expected?)))
+        .collect();
+    format!(
+        "; {} (seed {}), simulated (thin) {}; concealed {:.2} %",
+        network.network,
+        network.seed,
+        expected.join(", "),
+        player.concealed_ppm * 1e-4
+    )
 }
 
 /// The largest beat error that is drawn, in milliseconds: what is further out has not met yet.
@@ -80,18 +108,14 @@ pub(super) fn beat_error_over_time(report: &Report, path: &Path) -> Result<()> {
                 let drawn = |error_us: f64| (error_us * 1e-3).clamp(-BEAT_ERROR_DRAWN, BEAT_ERROR_DRAWN);
                 heard.beat_errors.iter().map(|error| (error.seconds, drawn(error.error_us))).collect()
             };
-            curves(area, &caption, end, -BEAT_ERROR_DRAWN..BEAT_ERROR_DRAWN, &player.heard, drawn)?;
+            curves(area, &caption, end, -BEAT_ERROR_DRAWN..BEAT_ERROR_DRAWN, &player.heard, drawn, |_| None)?;
         }
         Ok(())
     })
     .map_err(|error| anyhow!("{}: {error}", shown(path)))
 }
 
-fn pairs(report: &Report) -> impl Iterator<Item = (&PlayerReport, &HeardReport)> {
-    report.players.iter().flat_map(|player| player.heard.iter().map(move |heard| (player, heard)))
-}
-
-/// One player's row: a curve over time for each strip that it heard.
+/// One player's row: a curve over time for each strip that it heard, and a level line for what was expected.
 fn curves(
     area: &Area<'_>,
     caption: &str,
@@ -99,6 +123,7 @@ fn curves(
     milliseconds: Range<f64>,
     heard: &[HeardReport],
     points: impl Fn(&HeardReport) -> Vec<(f64, f64)>,
+    expected: impl Fn(&HeardReport) -> Option<f64>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let mut chart = ChartBuilder::on(area)
         .caption(caption, TEXT)
@@ -113,6 +138,10 @@ fn curves(
             .draw_series(LineSeries::new(points(heard), colour.stroke_width(2)))?
             .label(&heard.from)
             .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2)));
+        if let Some(level) = expected(heard) {
+            let line = [(0.0, level), (end_seconds, level)];
+            chart.draw_series(LineSeries::new(line, BLACK.mix(0.5).stroke_width(1)))?;
+        }
     }
     chart.configure_series_labels().label_font((FONT, 14)).background_style(WHITE).draw()?;
     Ok(())

@@ -96,6 +96,11 @@ struct Progress {
     output_peaks: Vec<f64>,
 }
 
+/// The blocks of a player's host, in frames, and the error of its audio clock, in parts in a million.
+pub(super) const fn block_and_ppm(number: usize) -> (u32, f64) {
+    (BLOCKS[number % BLOCKS.len()], PPM[number % PPM.len()])
+}
+
 impl PartInTime {
     fn of(number: usize) -> Self {
         match number {
@@ -135,6 +140,7 @@ impl Player {
         let _ = std::fs::remove_dir_all(&plan.strips);
         std::fs::create_dir_all(&plan.strips)?;
         let log = std::fs::File::create(out.join(format!("host-of-{}.log", part.name)))?;
+        let (block, ppm) = block_and_ppm(number);
         let program = target().join("release").join(format!("lockstep-host{}", std::env::consts::EXE_SUFFIX));
         let mut child = command(&program)
             .arg("play")
@@ -150,9 +156,9 @@ impl Player {
             .arg(&plan.report)
             .args(["--progress", "--realtime-priority"])
             .args(["--seconds", &seconds.to_string()])
-            .args(["--block", &BLOCKS[number % BLOCKS.len()].to_string()])
+            .args(["--block", &block.to_string()])
             .args(["--rate", &SAMPLE_RATE.to_string()])
-            .args([format!("--ppm={}", PPM[number % PPM.len()])])
+            .args([format!("--ppm={ppm}")])
             .args(["--seed", &number.to_string()])
             .args(["--tempo", &TEMPO.to_string(), "--set", SYNC_MODE])
             .args(plan.part_in_time.arguments())

@@ -14,6 +14,7 @@ use super::interpolation::Sinc;
 use super::journal::Journal;
 use super::likeness::likeness;
 use super::music::SAMPLE_RATE;
+use super::network::{Expected, NetworkFigures};
 use super::players::{Ended, PartInTime};
 use super::relay::RelayFigures;
 use super::ticks::{self, Clocked, TickFigures};
@@ -25,6 +26,8 @@ use crate::numbers::{f64_from_i64, i64_round};
 pub(super) struct Report {
     pub(super) players: Vec<PlayerReport>,
     pub(super) relay: RelayFigures,
+    /// What lay between the players and the relay, if it was to be impaired.
+    pub(super) network: Option<NetworkFigures>,
 }
 
 /// One player: what its host and its plugin did, and what it heard.
@@ -43,6 +46,8 @@ pub(super) struct PlayerReport {
     pub(super) allocations_in_process: u64,
     /// What its DAW was to the room's musical time.
     pub(super) transport: PartInTime,
+    /// Chunks that its plugin had to conceal, of all strips, in a million.
+    pub(super) concealed_ppm: f64,
     /// The worst of what it heard.
     #[serde(flatten)]
     pub(super) beat_figures: BeatFigures,
@@ -63,6 +68,11 @@ pub(super) struct HeardReport {
     pub(super) figures: Figures,
     /// Chunks that the plugin had to conceal, in a million, by its own count.
     pub(super) concealed_ppm: f64,
+    /// What the simulator says of this network: the latency, and the concealed share.
+    pub(super) latency_ms_expected: Option<f64>,
+    /// That of the best seed, and of the worst.
+    pub(super) latency_ms_expected_range: Option<[f64; 2]>,
+    pub(super) concealed_ppm_expected: Option<f64>,
     /// How far the receiver's interface is off, as it was set up, and as its plugin measured it.
     pub(super) drift_ppm_true: f64,
     pub(super) drift_ppm_estimated: f64,
@@ -83,7 +93,11 @@ pub(super) struct HeardReport {
 const OVERLAY_FRAMES: usize = 960;
 
 /// Compares what everybody heard with what the others sent.
-pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
+pub(super) fn measure(
+    ended: &[Ended],
+    relay: RelayFigures,
+    network: Option<NetworkFigures>,
+) -> Result<Report> {
     let sinc = Sinc::new();
     let sent = ended
         .iter()
@@ -131,6 +145,10 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
                 let errors = journal.beat_errors_us(from, nanos_of(seconds * strip.rate_hz));
                 (!errors.is_empty()).then(|| percentile(&ranked(errors.into_iter()), 0.99))
             });
+            let expected: Option<&Expected> = network.as_ref().and_then(|network| {
+                let mut pairs = network.expected.iter();
+                pairs.find(|pair| pair.listener == number && pair.sender == other)
+            });
             let Some(middle) = windows.get(windows.len() / 2) else { continue };
             let overlay = Comparison::new(&sent[other], &strip, &sinc).overlay(middle, OVERLAY_FRAMES, gain);
             heard.push(HeardReport {
@@ -138,6 +156,11 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
                 output,
                 figures,
                 concealed_ppm,
+                latency_ms_expected: expected.map(|expected| expected.delay_ms + blocks_ms),
+                latency_ms_expected_range: expected.map(|expected| {
+                    [expected.delay_ms_least, expected.delay_ms_most].map(|ms| ms + blocks_ms)
+                }),
+                concealed_ppm_expected: expected.map(|expected| expected.concealed_ppm),
                 drift_ppm_true: player.host.ppm,
                 drift_ppm_estimated,
                 beat_figures,
@@ -159,12 +182,19 @@ pub(super) fn measure(ended: &[Ended], relay: RelayFigures) -> Result<Report> {
             process_us_p99: host.process_us_p99,
             allocations_in_process: host.allocations_in_process,
             transport: player.plan.part_in_time,
+            concealed_ppm: mean(heard.iter().map(|heard| heard.concealed_ppm)),
             beat_figures,
             ticks: ticks_of(ended, &songs, number, &heard),
             heard,
         });
     }
-    Ok(Report { players, relay })
+    Ok(Report { players, relay, network })
+}
+
+/// Zero of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    sum / f64::max(count, 1.0)
 }
 
 /// When the transports of both had started, in seconds of the first one's host.
@@ -215,20 +245,24 @@ impl Report {
     /// The report as a table for people.
     pub(super) fn summary(&self) -> String {
         let mut text = String::from(
-            "\n    hears        from          delay ms (p99)  off by us   concealed ppm   drift ppm (true)   snr dB\n",
+            "\n    hears        from          delay ms (p99)  off by us   concealed ppm   drift ppm (true)   snr dB   clicks\n",
         );
         for player in &self.players {
             for heard in &player.heard {
-                let Figures { latency_ms_median, latency_ms_p99, alignment_error_us_p99, snr_db, .. } =
-                    heard.figures;
+                let Figures {
+                    latency_ms_median, latency_ms_p99, alignment_error_us_p99, snr_db, clicks, ..
+                } = heard.figures;
                 let HeardReport { concealed_ppm, drift_ppm_true, drift_ppm_estimated, .. } = heard;
                 let _ = writeln!(
                     text,
                     "    {:<12} {:<12} {latency_ms_median:>8.2} ({latency_ms_p99:>5.2}) {alignment_error_us_p99:>10.1} \
-                     {concealed_ppm:>15.0} {drift_ppm_estimated:>9.1} ({drift_ppm_true:>6.1}) {snr_db:>8.1}",
+                     {concealed_ppm:>15.0} {drift_ppm_estimated:>9.1} ({drift_ppm_true:>6.1}) {snr_db:>8.1} {clicks:>8}",
                     player.name, heard.from,
                 );
             }
+        }
+        if let Some(network) = &self.network {
+            text.push_str(&self.against(network));
         }
         text.push_str(
             "\n    beats        transport             acquired s   beat error us p50 / p99 / max   ticks lost / doubled   jitter us p99\n",
@@ -266,6 +300,66 @@ impl Report {
         text
     }
 
+    /// What was measured on a network beside what the simulator expects of it.
+    fn against(&self, network: &NetworkFigures) -> String {
+        let mut text = format!("\n{}", network.summary());
+        text.push_str(
+            "\n    hears        from          delay ms, expected (seeds)           off   concealed %, expected\n",
+        );
+        for (player, heard) in self.pairs() {
+            let latency = heard.figures.latency_ms_median;
+            let off = heard.latency_ms_expected.map(|expected| latency - expected);
+            let range = heard
+                .latency_ms_expected_range
+                .map_or_else(String::new, |[least, most]| format!("({least:.1} to {most:.1})"));
+            let _ = writeln!(
+                text,
+                "    {:<12} {:<12} {latency:>9.2} {:>10} {range:<16} {:>7} {:>13.3} {:>10}",
+                player.name,
+                heard.from,
+                figure(heard.latency_ms_expected, 2),
+                figure(off, 2),
+                heard.concealed_ppm * 1e-4,
+                figure(heard.concealed_ppm_expected.map(|ppm| ppm * 1e-4), 3),
+            );
+        }
+        for player in &self.players {
+            let _ = writeln!(text, "    {} concealed {:.3} %", player.name, player.concealed_ppm * 1e-4);
+        }
+        text
+    }
+
+    /// Every strip that somebody heard.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&PlayerReport, &HeardReport)> {
+        self.players.iter().flat_map(|player| player.heard.iter().map(move |heard| (player, heard)))
+    }
+
+    /// Fails, with names, if a network of which the project promises figures comes to worse.
+    fn judge_network(&self, network: &NetworkFigures) -> Result<()> {
+        let name = network.network;
+        for player in &self.players {
+            if let Some(most) = name.concealed_ppm_max()
+                && player.concealed_ppm > most
+            {
+                bail!(
+                    "{} concealed {:.3} % on the {name} network: {:.1} % is promised",
+                    player.name,
+                    player.concealed_ppm * 1e-4,
+                    most * 1e-4
+                );
+            }
+        }
+        for (player, heard) in self.pairs() {
+            let off = heard.latency_ms_expected.map(|expected| heard.figures.latency_ms_median - expected);
+            if let (Some(most), Some(off)) = (name.delay_ms_off_max(), off)
+                && off.abs() > most
+            {
+                bail!("{} hears {} {off:+.2} ms from where the simulator says", player.name, heard.from);
+            }
+        }
+        Ok(())
+    }
+
     /// Fails, with names, if somebody did not hear somebody, or a DAW that should follow was not sent every tick once.
     pub(super) fn judge(&self) -> Result<()> {
         for player in &self.players {
@@ -294,7 +388,7 @@ impl Report {
                 );
             }
         }
-        Ok(())
+        self.network.as_ref().map_or(Ok(()), |network| self.judge_network(network))
     }
 }
 

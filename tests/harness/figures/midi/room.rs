@@ -10,7 +10,7 @@ use lockstep_shared::timeline::{AuthorId, Intent, Timeline};
 
 use super::super::{Figure, Holds, Length};
 use crate::midi::MidiWorld;
-use crate::net::{Interval, Loss, Order, PathPlan};
+use crate::net::{Interval, Jitter, Loss, Order, PathPlan};
 
 const SEED: u64 = 7;
 /// A tick at 120 BPM, in nanoseconds: 125 / 6 ms.
@@ -22,7 +22,7 @@ const QUANTUM_NANOS: f64 = 50.1e3;
 fn far_away() -> PathPlan {
     PathPlan {
         base: Span::from_micros(12_500),
-        jitter: Span::from_micros(5_000),
+        jitter: Jitter::Exponential(Span::from_micros(5_000)),
         order: Order::Free,
         loss: Loss { independent: 0.02, burst_begins: 0.0, burst_ends: 1.0 },
         ..PathPlan::clean()
