@@ -8,14 +8,14 @@ use lockstep_shared::time::{LocalTime, Span};
 use lockstep_shared::wire::Format;
 use lockstep_tests::clock::Crystal;
 use lockstep_tests::daw::{Daw, Punctuality, open_controls};
-use lockstep_tests::net::{Interval, Loss, PathPlan};
+use lockstep_tests::net::{Interval, Jitter, Loss, PathPlan};
 use lockstep_tests::oracle::Source;
 use lockstep_tests::world::{MemberPlan, Nobody, World};
 
 const CLEAN: Loss = Loss { independent: 0.0, burst_begins: 0.0, burst_ends: 1.0 };
 
 fn losing(independent: f64) -> PathPlan {
-    PathPlan { loss: Loss { independent, ..CLEAN }, jitter: Span::from_micros(80), ..PathPlan::clean() }
+    PathPlan { loss: Loss { independent, ..CLEAN }, jitter: Jitter::Exponential(Span::from_micros(80)), ..PathPlan::clean() }
 }
 
 /// Member 0 sends over `up`, member 1 hears it over `down`.

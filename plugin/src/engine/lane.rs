@@ -10,7 +10,7 @@ use lockstep_shared::jitter::{
 };
 use lockstep_shared::sync::{Sight, StampRing, SyncDelay, SyncMode};
 use lockstep_shared::time::convert::f64_from_usize;
-use lockstep_shared::time::{GRID_RATE, GridPosition};
+use lockstep_shared::time::GRID_RATE;
 
 use super::transport::Song;
 use crate::wiring::{LaneGauges, Received, ReceivedChunk};

@@ -16,7 +16,7 @@ use crate::clock::Crystal;
 use crate::contenders::lockstep::{self, Receiver};
 use crate::contenders::{Hop, Outcome, queue, windows};
 use crate::daw::{Blocks, Daw, Punctuality, open_controls};
-use crate::net::{Interval, Loss, PathPlan};
+use crate::net::{Interval, Jitter, Loss, PathPlan};
 use crate::oracle::Source;
 use crate::rng::Rng;
 use crate::world::{Audience, Heard, MemberPlan, World};
@@ -273,7 +273,7 @@ fn concealed_share(up: PathPlan, length: Length) -> (f64, f64) {
 fn loss(length: Length) -> Vec<Figure> {
     let losing = |independent| PathPlan {
         loss: Loss { independent, burst_begins: 0.0, burst_ends: 1.0 },
-        jitter: Span::from_micros(80),
+        jitter: Jitter::Exponential(Span::from_micros(80)),
         ..PathPlan::clean()
     };
     let row = |what: &str, goal, share: (f64, f64), of: f64| Figure {
