@@ -14,6 +14,9 @@ const STEP_MIN: f64 = 0.003;
 const NOTHING: f64 = 0.1;
 /// for so many frames, a third of a millisecond,
 const NOTHING_FRAMES: usize = 16;
+/// in which the music itself is there, with this share of its level: a drum that is struck while something is concealed is
+/// missed, and no click;
+const THERE: f64 = 0.3;
 /// and of the music's size above this one: a cut has it in two of three places.
 const ALL: f64 = 0.35;
 /// The level is that of blocks of so many frames, 5 ms, and their neighbours.
@@ -29,7 +32,7 @@ pub(super) fn count(heard: &Stereo, reference: &Stereo, gain: f64) -> usize {
         let levels = levels(&sent);
         let difference: Vec<f64> =
             heard.iter().zip(&sent).map(|(heard, sent)| f64::from(*heard) - sent).collect();
-        places.extend((1..difference.len()).filter(|frame| is_click(&difference, &levels, *frame)));
+        places.extend((1..difference.len()).filter(|frame| is_click(&sent, &difference, &levels, *frame)));
     }
     places.sort_unstable();
     let mut last = None;
@@ -42,16 +45,22 @@ pub(super) fn count(heard: &Stereo, reference: &Stereo, gain: f64) -> usize {
 }
 
 /// Whether the difference comes or goes between the frame before `frame` and that one.
-fn is_click(difference: &[f64], levels: &[f64], frame: usize) -> bool {
+fn is_click(sent: &[f64], difference: &[f64], levels: &[f64], frame: usize) -> bool {
     let level = levels[frame / BLOCK_FRAMES];
     let (before, after) = (difference[frame - 1].abs(), difference[frame].abs());
     if (difference[frame] - difference[frame - 1]).abs() <= STEP_MIN || before.max(after) <= ALL * level {
         return false;
     }
-    let is_nothing = |frames: &[f64]| frames.iter().all(|sample| sample.abs() < NOTHING * level);
-    let comes = frame.checked_sub(NOTHING_FRAMES).is_some_and(|from| is_nothing(&difference[from..frame]));
-    let goes = difference.get(frame..frame + NOTHING_FRAMES).is_some_and(is_nothing);
-    comes || goes
+    let is_met = |frames: core::ops::Range<usize>| {
+        let (Some(difference), Some(sent)) = (difference.get(frames.clone()), sent.get(frames)) else {
+            return false;
+        };
+        let is_there = sent.iter().map(|sample| sample * sample).sum::<f64>()
+            > (THERE * level).powi(2) * f64_from_usize(NOTHING_FRAMES);
+        is_there && difference.iter().all(|sample| sample.abs() < NOTHING * level)
+    };
+    let comes = frame.checked_sub(NOTHING_FRAMES).is_some_and(|from| is_met(from..frame));
+    comes || is_met(frame..frame + NOTHING_FRAMES)
 }
 
 /// The music's level around each block.
@@ -120,6 +129,20 @@ mod tests {
         let stereo = |channel: &[f32]| Stereo { channels: [channel.to_vec(), channel.to_vec()] };
         assert_eq!(count(&stereo(&heard), &stereo(&sent), 1.0), 1);
         assert_eq!(count(&stereo(&sent), &stereo(&sent), 1.0), 0);
+    }
+
+    #[test]
+    fn what_is_struck_while_it_is_concealed_is_missed_and_does_not_click() {
+        let mut sent = vec![0.0; 12_000];
+        for (sample, tone) in sent[6_000..].iter_mut().zip(tone(6_000, -54.0)) {
+            *sample = tone;
+        }
+        let mut heard = sent.clone();
+        for (n, sample) in heard[6_000..6_048].iter_mut().enumerate() {
+            *sample *= f32_from_f64(f64_from_usize(n) / 48.0);
+        }
+        let stereo = |channel: &[f32]| Stereo { channels: [channel.to_vec(), channel.to_vec()] };
+        assert_eq!(count(&stereo(&heard), &stereo(&sent), 1.0), 0);
     }
 
     #[test]
