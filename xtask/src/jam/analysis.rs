@@ -27,7 +27,7 @@ pub(crate) struct Figures {
     pub(crate) alignment_error_us_p99: f64,
     /// Chunks of 64 frames that were not what was sent, in a million: concealed, faded or moved.
     pub(crate) altered_ppm: f64,
-    /// Steps that were not in the music.
+    /// Places at which what was heard left the music at once, or came back to it.
     pub(crate) clicks: usize,
     /// How much faster the sender's interface runs than the receiver's, as the music has it: the slope of the sender's
     /// frames over the receiver's. A delay that moves is in it too.
@@ -259,7 +259,7 @@ mod tests {
         let figures = measured(&sent, &heard);
         // One gap lies across two of the chunks that are counted here.
         assert!((4_000.0..12_000.0).contains(&figures.altered_ppm), "{figures:?}");
-        // Most of them cut where the music is loud enough for a step.
+        // Most of them cut where the music is not at rest.
         assert!((20..=40).contains(&figures.clicks), "{figures:?}");
         assert!((figures.latency_ms_median - 12.0).abs() < 0.002, "{figures:?}");
         assert!(figures.snr_db > 15.0 && figures.snr_db < 40.0, "{figures:?}");

@@ -91,7 +91,7 @@ pub(crate) struct Window {
     /// Chunks compared in this window, and those that were not what was sent.
     pub(crate) chunks: usize,
     pub(crate) chunks_broken: usize,
-    /// Steps that were not in the music.
+    /// Places at which what was heard left the music at once.
     pub(crate) clicks: usize,
 }
 
