@@ -18,6 +18,7 @@
 //!
 //! The audio thread only pushes and pops; whoever allocates or frees is at the other end.
 
+mod lane;
 mod midi;
 mod received;
 
@@ -29,7 +30,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use atomic_float::{AtomicF32, AtomicF64};
 use lockstep_shared::clock::{HostPace, RoomMap};
 use lockstep_shared::dsp::ChunkFrames;
-use lockstep_shared::jitter::Reason;
 use lockstep_shared::time::{ChunkIndex, LocalTime, MusicalStamp, Span};
 use lockstep_shared::timeline::Timeline;
 use lockstep_shared::timeline::author::Reading;
@@ -37,6 +37,7 @@ use lockstep_shared::transport::{Abilities, Command};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::engine::{Format, Lane, Role, RoomMode};
+pub use lane::LaneGauges;
 pub use midi::{MidiConsumer, MidiEntry, MidiForm, MidiFull, MidiProducer};
 pub use received::{Received, ReceivedChunk};
 
@@ -178,59 +179,6 @@ pub struct MidiGauges {
     pub late: AtomicU64,
     /// That found no room, in either direction.
     pub dropped: AtomicU64,
-}
-
-/// What a lane shows.
-#[derive(Debug, Default)]
-pub struct LaneGauges {
-    /// Peak since it was last taken.
-    pub peak: AtomicF32,
-    /// From the sender's input to this output; NaN while it does not play.
-    pub delay_ms: AtomicF64,
-    /// The least delay that the network and the blocks allow; NaN while it does not play.
-    pub least_ms: AtomicF64,
-    /// How far the beats that meet here are from where they should be, late above zero; NaN while none are compared.
-    pub beat_error_ms: AtomicF64,
-    /// Chunks played.
-    pub present: AtomicU64,
-    /// Chunks concealed.
-    pub concealed: AtomicU64,
-    /// Chunks refused because they came after their time.
-    pub late: AtomicU64,
-    /// The delay that the network asks for by the preset.
-    pub jitter_ms: AtomicF64,
-    /// The share of the last minute's chunks that came later than that.
-    pub late_share: AtomicF64,
-    /// How much longer a chunk is waited for than the earliest arrival, in grid frames.
-    pub spare_frames: AtomicF64,
-    /// What a missing chunk costs by the preset, in frames of delay for all.
-    pub late_cost_frames: AtomicF64,
-    reason: AtomicU8,
-}
-
-impl LaneGauges {
-    /// Why the delay that the network asks for is what it is.
-    ///
-    /// Real-time: yes. Bound: constant.
-    pub fn set_reason(&self, reason: Reason) {
-        let code = match reason {
-            Reason::Starting => 0,
-            Reason::Worse => 1,
-            Reason::Better => 2,
-            Reason::Preset => 3,
-        };
-        self.reason.store(code, Ordering::Relaxed);
-    }
-
-    /// Why the delay that the network asks for is what it is.
-    pub fn reason(&self) -> Reason {
-        match self.reason.load(Ordering::Relaxed) {
-            1 => Reason::Worse,
-            2 => Reason::Better,
-            3 => Reason::Preset,
-            _ => Reason::Starting,
-        }
-    }
 }
 
 impl Gauges {

@@ -15,7 +15,11 @@ use lockstep_tests::world::{MemberPlan, Nobody, World};
 const CLEAN: Loss = Loss { independent: 0.0, burst_begins: 0.0, burst_ends: 1.0 };
 
 fn losing(independent: f64) -> PathPlan {
-    PathPlan { loss: Loss { independent, ..CLEAN }, jitter: Jitter::Exponential(Span::from_micros(80)), ..PathPlan::clean() }
+    PathPlan {
+        loss: Loss { independent, ..CLEAN },
+        jitter: Jitter::Exponential(Span::from_micros(80)),
+        ..PathPlan::clean()
+    }
 }
 
 /// Member 0 sends over `up`, member 1 hears it over `down`.

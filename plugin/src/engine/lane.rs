@@ -9,8 +9,8 @@ use lockstep_shared::jitter::{
     ChunkWindow, Insertion, JitterPreset, JitterTarget, Move, ReadPointer, Urgency,
 };
 use lockstep_shared::sync::{Sight, StampRing, SyncDelay, SyncMode};
-use lockstep_shared::time::convert::f64_from_usize;
 use lockstep_shared::time::GRID_RATE;
+use lockstep_shared::time::convert::f64_from_usize;
 
 use super::transport::Song;
 use crate::wiring::{LaneGauges, Received, ReceivedChunk};
@@ -213,8 +213,12 @@ impl Lane {
                 self.commanded = delays;
             }
             Stage::Playing => {
-                let is_rising = delays[0] + delays[1] > self.pointer.delay_frames();
-                let is_urgent = is_rising && self.urgency.is_urgent();
+                let rise = delays[0] + delays[1] - self.pointer.delay_frames();
+                // By the beats, what is far fades when it has come to rest.
+                let is_urgent = self.urgency.is_urgent(match wanted.mode {
+                    SyncMode::Tight => rise,
+                    SyncMode::Room | SyncMode::Grid(_) => rise.min(BEATS_APART_FRAMES),
+                });
                 let is_apart = self.is_apart(block, wanted.mode, delays[0] + delays[1]);
                 // What is automatic glides, and fades by itself if it is far.
                 let is_users = delays[1] != self.commanded[1];

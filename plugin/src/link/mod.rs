@@ -361,7 +361,8 @@ impl Link {
         let is_steady = now - since >= MIX_CHUNKS_STEADY;
         let mix_chunks = if is_steady { asked } else { self.wishes.mix_chunks };
         let copies = self.redundancy.of_downlink.protection.copies;
-        let mix_format = listener.and_then(|id| self.ports.get(&id)).map(|port| format_of(port, copies));
+        let mix_format =
+            listener.and_then(|id| self.ports.get(&id)).map(|port| protection::format_of(port, copies));
         Wishes {
             listener,
             play: self.play_mode(listener),
@@ -432,7 +433,7 @@ impl Link {
                 port.discard_captured();
                 continue;
             }
-            let format = format_of(port, protection.copies);
+            let format = protection::format_of(port, protection.copies);
             let largest = ChunksPerDatagram::Four.fitting(format, Channels::Stereo, protection.copies.into());
             let Some((run, chunks, sent)) = port.captured_run(largest) else { continue };
             let head = AudioHead {
@@ -493,11 +494,4 @@ impl Link {
     pub const fn counters(&self) -> ClientCounters {
         self.client.counters()
     }
-}
-
-/// How an instance's samples travel when each datagram brings so many copies. Left to us, they are plain as long as each
-/// travels once, and coded as soon as it does not: with a copy, that is about the rate of one.
-fn format_of(port: &Port, copies: u8) -> Format {
-    let left_to_us = if copies == 0 { Format::Pcm16 } else { Format::Lossless16 };
-    port.end.gauges.format().unwrap_or(left_to_us)
 }

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use lockstep_shared::redundancy::{Asked, Patience, Protection};
 use lockstep_shared::time::convert::{f64_from_i64, i64_from_usize, i64_round};
 use lockstep_shared::time::{CHUNK_FRAMES, LocalTime, Span};
-use lockstep_shared::wire::{ChunksPerDatagram, Slot, Writer};
+use lockstep_shared::wire::{ChunksPerDatagram, Format, Slot, Writer};
 
-use super::Link;
+use super::{Link, Port};
 
 /// How often loss is weighed.
 const WEIGH_EVERY: Span = Span::from_millis(500);
@@ -69,4 +69,11 @@ impl Link {
             }
         }
     }
+}
+
+/// How an instance's samples travel when each datagram brings so many copies. Left to us, they are plain as long as each
+/// travels once, and coded as soon as it does not: with a copy, that is about the rate of one.
+pub(super) fn format_of(port: &Port, copies: u8) -> Format {
+    let left_to_us = if copies == 0 { Format::Pcm16 } else { Format::Lossless16 };
+    port.end.gauges.format().unwrap_or(left_to_us)
 }

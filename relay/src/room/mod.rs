@@ -4,9 +4,11 @@
 //! into the strip's window for the *mix* of those that asked for one ([`mixer`]). Both are pulled: the room notes
 //! what there is to send, and [`Room::next_send`] yields it listener by listener, so that nothing is queued.
 
+mod forward;
 mod lead;
 mod member;
 mod mixer;
+mod protection;
 mod strip;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use lockstep_shared::wire::{
 
 use crate::bridge::{Bridge, Source};
 use crate::relay::command::{CommandRefused, RoomStatus};
+use forward::{FRESH_MAX, Forward};
 use lead::RoomLead;
 pub use lead::Told;
 use member::Member;
@@ -30,8 +33,6 @@ pub use mixer::Mix;
 use mixer::Mixer;
 use strip::{ROOM_WINDOW_CHUNKS, Strip};
 
-/// Audio elements of one datagram that are kept for copies; a plugin sends one strip and two copies at most.
-const FRESH_MAX: usize = 8;
 /// How far ahead of the grid a chunk may be named: a member whose clock has not settled, not more.
 const AHEAD_MAX: Frames = Frames(4_800);
 /// How far from the grid's now MIDI may claim to count; beyond, it counts at the nearer end.
@@ -74,43 +75,6 @@ pub struct Room {
     counters: RoomCounters,
     #[cfg(test)]
     is_poisoned: bool,
-}
-
-/// One datagram's audio on its way to the members that asked for stems.
-#[derive(Debug)]
-struct Forward {
-    bytes: Box<[u8; PLAIN_BYTES_MAX]>,
-    length: usize,
-    /// The strips whose audio it is.
-    strips: [Option<StripId>; FRESH_MAX],
-    /// The same with one listener's copies.
-    with_copies: Box<[u8; PLAIN_BYTES_MAX]>,
-    from: MemberId,
-    /// The first member that has not been looked at; none when all have.
-    next: Option<MemberId>,
-}
-
-impl Forward {
-    /// What one listener is sent: with the copies that it asks for.
-    fn protected(&mut self, strips: &BTreeMap<StripId, Strip>, protection: Protection) -> &[u8] {
-        let plain = &self.bytes[..self.length];
-        if protection == Protection::NONE {
-            return plain;
-        }
-        let mut out = Writer::new(&mut *self.with_copies);
-        // Both buffers are as long.
-        let _ = out.bytes(plain);
-        let mut before = None;
-        for id in self.strips.iter().flatten() {
-            if before.replace(id) != Some(id)
-                && let Some(strip) = strips.get(id)
-            {
-                strip.sent.append(protection, &mut out);
-            }
-        }
-        let length = out.length();
-        &self.with_copies[..length]
-    }
 }
 
 /// One datagram's worth for one member.
@@ -345,46 +309,6 @@ impl Room {
         if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
             member.delay = delay;
         }
-    }
-
-    /// How the member wants what it is sent to be protected.
-    pub fn set_asked(&mut self, session: SessionId, asked: Asked) {
-        if let Some(member) = self.by_session.get(&session).and_then(|id| self.members.get_mut(id)) {
-            member.set_asked(asked);
-        }
-    }
-
-    /// Asks every member for the copies that the loss on its way here calls for; yields what is new.
-    ///
-    /// The relay waits for nothing by itself: what can be waited for is what those wait who listen.
-    pub fn weigh_protection<'a>(
-        &mut self,
-        loss: impl Fn(SessionId) -> Option<&'a LossMeter>,
-    ) -> Vec<(SessionId, Asked)> {
-        let listens = |member: &Member| member.is_present && member.profile.play != PlayMode::Nothing;
-        let spare: Vec<(MemberId, u16)> = self
-            .members
-            .iter()
-            .filter(|(_, member)| listens(member))
-            .map(|(id, member)| (*id, member.asked.spare_frames))
-            .collect();
-        let mut news = Vec::new();
-        for (id, member) in &mut self.members {
-            let longest = spare.iter().filter(|(other, _)| other != id).map(|(_, frames)| *frames).max();
-            let protection = match (longest, loss(member.session)) {
-                (Some(spare_frames), Some(loss)) => {
-                    let patience = Patience::usual(spare_frames.into(), member.chunks.count());
-                    Protection::wanted(loss, &patience, member.told.protection)
-                }
-                (None, _) | (_, None) => Protection::NONE,
-            };
-            let told = Asked { protection, spare_frames: 0 };
-            if member.told != told {
-                member.told = told;
-                news.push((member.session, told));
-            }
-        }
-        news
     }
 
     /// The largest of these, which everybody can keep.

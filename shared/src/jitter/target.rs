@@ -8,8 +8,8 @@ const LEAST_WEIGHT: f64 = 750.0;
 const SHORT_HORIZON: usize = 3_000;
 /// Chunks of 60 s: remembers what comes back every few seconds.
 const LONG_HORIZON: usize = 45_000;
-/// Chunks of half the time for which memory is believed without being confirmed: 3 s.
-const CONFIRMED_CHUNKS: usize = 2_250;
+/// Chunks of half the time for which memory is believed without being confirmed: 2 s.
+const CONFIRMED_CHUNKS: usize = 1_500;
 /// Memory that asks for more than the last seconds confirm is believed as long as it is by less than this: 1 ms.
 const UNCONFIRMED_FRAMES: f64 = 48.0;
 /// Observations between two evaluations: 43 ms of chunks.
@@ -57,7 +57,7 @@ pub enum Reason {
 
 /// Holds the delay that is cheapest when a late chunk has a price, by the memory of the last 4 s or of the last 60 s,
 /// whichever asks for more: a spread that stays is waited for, a rare stall is concealed and not chased. Memory is
-/// believed only as far as the last 3 to 6 s confirm it, so that a network that got better is played as such within ten
+/// believed only as far as the last 2 to 4 s confirm it, so that a network that got better is played as such within ten
 /// seconds.
 #[derive(Clone, Debug)]
 pub struct JitterTarget {
@@ -144,7 +144,7 @@ impl JitterTarget {
         self.late_share
     }
 
-    /// The earliest that a chunk came within the last 3 to 6 s; none while none has.
+    /// The earliest that a chunk came within the last 2 to 4 s; none while none has.
     #[must_use]
     pub fn earliest_frames(&self) -> Option<f64> {
         self.extent.earliest_frames()
@@ -191,7 +191,7 @@ impl JitterTarget {
     }
 }
 
-/// The earliest and the latest that anything came within the last 3 to 6 s.
+/// The earliest and the latest that anything came within the last 2 to 4 s.
 #[derive(Clone, Copy, Debug, Default)]
 struct Extent {
     current: Option<[f64; 2]>,
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_for_the_better_is_met_within_six_seconds() {
+    fn a_change_for_the_better_is_met_within_four_seconds() {
         let mut target = JitterTarget::new(0.0);
         (0..90_000).for_each(|n| target.observe(lateness(n, 960.0)));
         (0..2 * CONFIRMED_CHUNKS + EVALUATE_EVERY).for_each(|n| target.observe(lateness(n, 96.0)));
@@ -281,10 +281,10 @@ mod tests {
 
     #[test]
     fn what_comes_back_every_few_seconds_is_remembered_beyond_the_short_horizon() {
-        // A busy half second every 3 s: waited for all the time, and not anew each time.
+        // A busy half second every 2 s: waited for all the time, and not anew each time.
         let mut target = JitterTarget::new(0.0);
         for n in 0..90_000 {
-            let is_busy = n % 2_250 < 375;
+            let is_busy = n % 1_500 < 375;
             target.observe(lateness(n, if is_busy { 960.0 } else { 96.0 }));
             assert!(n < 22_500 || target.target_frames() > 700.0, "{n}: {}", target.target_frames());
         }

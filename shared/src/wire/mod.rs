@@ -36,13 +36,14 @@ mod document;
 mod element;
 mod error;
 mod flow;
+mod format;
 pub mod handshake;
 pub mod midi;
 mod musical;
 pub mod pcm;
 
 pub(crate) use audio::BESIDE_BYTES;
-pub use audio::{Audio, AudioHead, Channels, ChunksPerDatagram, Format, StripId, WireChunk};
+pub use audio::{Audio, AudioHead, Channels, ChunksPerDatagram, StripId, WireChunk};
 pub use cursor::{Reader, Writer};
 pub use document::{
     DOCUMENT_BYTES_MAX, Gains, MemberId, NAME_BYTES_MAX, PlayMode, Profile, ProfileStrip, Roster,
@@ -51,6 +52,7 @@ pub use document::{
 pub use element::{DocumentPart, Element, Elements, LeaveReason};
 pub use error::{DecodeError, Full};
 pub use flow::{FLOW_ENTRY_BYTES_MAX, FlowPart};
+pub use format::Format;
 pub use musical::{Lead, Role, RoomDelay, RoomTimeline};
 
 /// The version of everything in this module; a relay refuses another with a reason.

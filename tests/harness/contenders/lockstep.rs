@@ -52,7 +52,7 @@ impl Receiver {
     pub fn step(&mut self, frames: f64) {
         let way = self.target.target_frames() - self.delay_frames;
         let most = GLIDE_SLOPE * frames;
-        let is_faded = way >= FADED_FRAMES || way <= -FADED_FRAMES || (way > 0.0 && self.urgency.is_urgent());
+        let is_faded = way >= FADED_FRAMES || way <= -FADED_FRAMES || self.urgency.is_urgent(way);
         self.delay_frames += if is_faded { way } else { way.clamp(-most, most) };
     }
 

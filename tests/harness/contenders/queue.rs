@@ -36,7 +36,8 @@ pub fn adaptive(hop: &Hop, skip: usize) -> Outcome {
         let is_missing = delay.is_none_or(|delay| delay > due);
         drops_a_second *= 1.0 - block_seconds / WINDOW_SECONDS;
         (since_step, since_drop) = (since_step + block_seconds, since_drop + block_seconds);
-        if is_missing {
+        // What is lost is asked for again, and says nothing of the depth.
+        if delay.is_some_and(|delay| delay > due) {
             drops_a_second += 1.0 / WINDOW_SECONDS;
             since_drop = 0.0;
         }

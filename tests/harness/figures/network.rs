@@ -5,7 +5,7 @@
 
 use core::sync::atomic::Ordering;
 
-use lockstep_plugin::engine::RoomMode;
+use lockstep_plugin::engine::{Controls, RoomMode};
 use lockstep_shared::jitter::JitterPreset;
 use lockstep_shared::time::convert::{f64_from_i64, f64_from_u64, f64_from_usize, usize_trunc};
 use lockstep_shared::time::{GRID_RATE, LocalTime, Span};
@@ -51,7 +51,7 @@ pub fn network_figures(length: Length) -> Vec<Figure> {
     for family in &FAMILIES {
         rows.extend(one_hop(family, length));
         rows.extend(end_to_end(family, length));
-        rows.push(through(family, length));
+        rows.extend(through(family, length));
     }
     rows.extend(adaptation());
     rows.extend(loss(length));
@@ -177,12 +177,12 @@ impl Audience for Shown {
 }
 
 /// Two members with blocks of 64 frames, on crystals 80 ppm apart.
-fn pair(seed: u64, paths: [PathPlan; 2]) -> World {
+fn pair(seed: u64, paths: [PathPlan; 2], jitter: JitterPreset) -> World {
     let mut world = World::new(seed, Crystal::thermal(10.0), 4);
     for (player, ppm) in [(0_u64, 40.0), (1, -40.0)] {
         world.add(MemberPlan {
             daw: Daw {
-                controls: open_controls(RoomMode::Stems),
+                controls: Controls { jitter, ..open_controls(RoomMode::Stems) },
                 blocks: Blocks::Fixed(64),
                 crystal: Crystal { ppm, ..Crystal::PERFECT },
                 punctuality: Punctuality::Usual,
@@ -198,17 +198,22 @@ fn pair(seed: u64, paths: [PathPlan; 2]) -> World {
     world
 }
 
-/// From plugin in to plugin out beyond the length of both paths.
-fn through(family: &Family, length: Length) -> Figure {
+/// From plugin in to plugin out beyond the length of both paths, and what that leaves missing.
+fn through(family: &Family, length: Length) -> Vec<Figure> {
+    let presets = [("", JitterPreset::Default), (".tight", JitterPreset::Tight)];
+    presets.into_iter().map(|(name, preset)| through_by(family, name, preset, length)).collect()
+}
+
+fn through_by(family: &Family, name: &str, preset: JitterPreset, length: Length) -> Figure {
     let seconds = if length == Length::Quick { 120 } else { 600 };
     let plan = (family.plan)();
-    let mut world = pair(1, [plan.clone(), plan.clone()]);
+    let mut world = pair(1, [plan.clone(), plan.clone()], preset);
     world.run(Span::from_millis(30_000), &mut Shown::default());
-    let mut shown = Shown::default();
+    let (mut shown, before) = (Shown::default(), counted(&world));
     world.run(Span::from_millis(seconds * 1_000), &mut shown);
     Figure {
-        name: format!("network.through.{}", family.name),
-        note: format!("seed 1, {seconds} s"),
+        name: format!("network.through.{}{name}", family.name),
+        note: format!("seed 1, {seconds} s, {:.2} % filled in", 100.0 * concealed_since(before, &world)),
         goal: family.through_ms,
         measured: shown.sum_ms / shown.blocks - 2.0 * plan.base.millis_f64(),
         holds: Holds::AtMost,
@@ -225,17 +230,26 @@ fn adaptation() -> Vec<Figure> {
         hop.delays_frames.extend(Hop::draw(plan, seed, CHUNK, level).delays_frames);
     }
     let mut receiver = Receiver::new(JitterPreset::Default, 19_200.0);
-    let mut delays = Vec::new();
-    lockstep::run(&[&hop], &mut receiver, &mut |_, delay, _| delays.push(delay));
-    let settled = |number: usize| {
+    let (mut delays, mut missing) = (Vec::new(), Vec::new());
+    lockstep::run(&[&hop], &mut receiver, &mut |_, delay, is_missing| {
+        delays.push(delay);
+        missing.push(is_missing);
+    });
+    let share =
+        |of: &[bool]| f64_from_usize(of.iter().filter(|is| **is).count()) / f64_from_usize(of.len().max(1));
+    let last = |number: usize| {
         let end = ((number + 1) * level).min(delays.len());
-        let last = &delays[end - level / 4..end];
-        last.iter().sum::<f64>() / f64_from_usize(last.len())
+        end - level / 2..end
     };
+    // Up: when no more is missing in the two seconds from then on than twice what that level costs in its last minute.
+    let usual = share(&missing[last(1)]);
+    let two_seconds = missing[level..2 * level].windows(2 * CHUNKS_A_SECOND);
+    let up = two_seconds.map(share).position(|share| share <= 2.0 * usual);
+    // Down: when the delay is what that level takes in its last minute, and a tenth more.
+    let settled = delays[last(2)].iter().sum::<f64>() / f64_from_usize(last(2).len());
+    let down = delays[2 * level..].iter().position(|delay| *delay <= 1.1 * settled);
     let seconds =
         |chunks: Option<usize>| chunks.map_or(f64::INFINITY, |chunks| f64_from_usize(chunks) / 750.0);
-    let up = delays[level..].iter().position(|delay| *delay >= 0.9 * settled(1));
-    let down = delays[2 * level..].iter().position(|delay| *delay <= 1.1 * settled(2));
     let glides = delays.windows(2).map(|pair| (pair[1] - pair[0]).abs() / f64_from_i64(CHUNK));
     // What is faded leaps by a frame and more.
     let steepest = glides.filter(|slope| *slope < 1.0 / f64_from_i64(CHUNK)).fold(0.0, f64::max);
@@ -254,20 +268,26 @@ fn adaptation() -> Vec<Figure> {
     ]
 }
 
-/// What is missing of what member 1 hears, after loss has been noticed.
+/// Chunks that member 1 has played, and filled in.
+fn counted(world: &World) -> [f64; 2] {
+    let lane = &world.members[1].gauges.lanes[0];
+    [&lane.present, &lane.concealed].map(|count| f64_from_u64(count.load(Ordering::Relaxed)))
+}
+
+fn concealed_since(before: [f64; 2], world: &World) -> f64 {
+    let after = counted(world);
+    let [present, concealed] = [after[0] - before[0], after[1] - before[1]];
+    concealed / (present + concealed)
+}
+
+/// What is missing of what member 1 hears, after loss has been noticed, where gaps are what must not be.
 fn concealed_share(up: PathPlan, length: Length) -> (f64, f64) {
     let seconds = if length == Length::Quick { 60 } else { 570 };
-    let mut world = pair(1, [up, PathPlan::clean()]);
-    let counted = |world: &World| {
-        let lane = &world.members[1].gauges.lanes[0];
-        [&lane.present, &lane.concealed].map(|count| f64_from_u64(count.load(Ordering::Relaxed)))
-    };
+    let mut world = pair(1, [up, PathPlan::clean()], JitterPreset::Recording);
     world.run(Span::from_millis(30_000), &mut Shown::default());
     let before = counted(&world);
     world.run(Span::from_millis(seconds * 1_000), &mut Shown::default());
-    let after = counted(&world);
-    let [present, concealed] = [after[0] - before[0], after[1] - before[1]];
-    (concealed / (present + concealed), f64_from_i64(seconds))
+    (concealed_since(before, &world), f64_from_i64(seconds))
 }
 
 fn loss(length: Length) -> Vec<Figure> {
@@ -278,7 +298,7 @@ fn loss(length: Length) -> Vec<Figure> {
     };
     let row = |what: &str, goal, share: (f64, f64), of: f64| Figure {
         name: format!("network.concealed.{what}"),
-        note: format!("seed 1, {:.0} s, PCM16, 64 frames", share.1),
+        note: format!("seed 1, {:.0} s, Recording", share.1),
         goal,
         measured: 100.0 * share.0 / of,
         holds: Holds::AtMost,
