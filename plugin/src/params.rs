@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lockstep_shared::time::GRID_RATE;
 use nice_plug::formatters;
 use nice_plug::params::persist::PersistentField;
-use nice_plug::prelude::{BoolParam, Enum, EnumParam, FloatParam, FloatRange, Params};
+use nice_plug::prelude::{BoolParam, EnumParam, FloatParam, FloatRange, Params};
 use nice_plug::util;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{ClockOffset, Controls, Format, GridUnit, JitterPreset, Role, RoomMode, SyncMode};
+use crate::engine::{ClockOffset, Controls, JitterPreset, SyncMode};
 use crate::instance::{Instance, Settings};
 pub(crate) use choices::{
     FormatChoice, GridUnitChoice, JitterChoice, RoleChoice, RoomModeChoice, SyncModeChoice,
@@ -251,6 +251,7 @@ mod tests {
     use nice_plug::prelude::Param;
 
     use super::*;
+    use crate::engine::{Role, RoomMode};
 
     fn parameters() -> (Parameters, Arc<Mutex<Instance>>) {
         let instance = Arc::new(Mutex::new(Instance::new()));

@@ -13,7 +13,7 @@ mod strip;
 
 use std::collections::BTreeMap;
 
-use lockstep_shared::redundancy::{Asked, LossMeter, Patience, Protection};
+use lockstep_shared::redundancy::{Asked, Protection};
 use lockstep_shared::session::SessionId;
 use lockstep_shared::time::convert::f64_from_i64;
 use lockstep_shared::time::{Frames, GridPosition, LocalTime};

@@ -1,7 +1,6 @@
 //! The audio element.
 
-use super::Format;
-use super::{DecodeError, Full, Reader, Writer, pcm};
+use super::{DecodeError, Format, Full, Reader, Writer};
 use crate::codec::lossless;
 use crate::time::{Beats, CHUNK_FRAMES, ChunkIndex, MusicalStamp, Tempo};
 
