@@ -9,6 +9,7 @@ mod lead;
 mod member;
 mod mixer;
 mod protection;
+mod roster;
 mod strip;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use lockstep_shared::time::{Frames, GridPosition, LocalTime};
 use lockstep_shared::timeline::Timeline;
 use lockstep_shared::wire::{
     Audio, AudioHead, DOCUMENT_BYTES_MAX, DecodeError, Element, Gains, Lead, MemberId, PLAIN_BYTES_MAX,
-    PlayMode, Profile, Role, RoomDelay, Roster, RosterMember, RosterStrip, StripId, Writer,
+    PlayMode, Profile, Role, RoomDelay, StripId, Writer,
 };
 
 use crate::bridge::{Bridge, Source};
@@ -439,41 +440,6 @@ impl Room {
             .any(|member| member.is_present && member.profile.play == PlayMode::Mix)
             .then(|| self.mixer.due())
             .flatten()
-    }
-
-    /// The roster as each member is to have it.
-    pub fn rosters(&self) -> impl Iterator<Item = (SessionId, Vec<u8>)> + '_ {
-        let members = self
-            .members
-            .iter()
-            .map(|(&id, member)| RosterMember { id, name: member.profile.name.clone() })
-            .collect::<Vec<_>>();
-        let strips = self
-            .strips
-            .iter()
-            .map(|(&id, strip)| RosterStrip {
-                id,
-                member: strip.member,
-                channels: strip.channels,
-                name: strip.name.clone(),
-            })
-            .collect::<Vec<_>>();
-        let mut roster = Roster { you: None, members, strips };
-        let mut is_cut = false;
-        self.members.iter().map(move |(&id, member)| {
-            roster.you = Some(id);
-            let mut buffer = vec![0; DOCUMENT_BYTES_MAX];
-            let mut out = Writer::new(&mut buffer);
-            if !is_cut && roster.encode(&mut out).is_err() {
-                // Even 100 members with 16 strips each fit without their strips' names: 16,306 bytes.
-                roster.strips.iter_mut().for_each(|strip| strip.name.clear());
-                is_cut = true;
-            }
-            let mut out = Writer::new(&mut buffer);
-            let length = roster.encode(&mut out).map_or(0, |()| out.length());
-            buffer.truncate(length);
-            (member.session, buffer)
-        })
     }
 
     /// Everybody's session.

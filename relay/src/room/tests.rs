@@ -7,7 +7,7 @@ use lockstep_shared::session::{
     Client, ClientSettings, MemberKey, RelayKey, RoomAccess, RoomSecret, Server, ServerEvent,
 };
 use lockstep_shared::time::LocalTime;
-use lockstep_shared::wire::{Channels, DATAGRAM_BYTES_MAX, ProfileStrip};
+use lockstep_shared::wire::{Channels, DATAGRAM_BYTES_MAX, ProfileStrip, Roster};
 
 fn sessions(count: u8) -> Vec<SessionId> {
     let (now, grid, secret) = (LocalTime::ZERO, GridPosition::from_raw(0), RoomSecret([3; 16]));
