@@ -24,7 +24,7 @@
 //!
 //! **Never worse than silence.** What a model predicts of noise is not there to be predicted: Burg's method finds, by
 //! chance, about as much in 512 frames of noise as it has coefficients. Each model knows how much it should be believed
-//! ([`Model::kept`]), and what is played is that much of it. Nothing is louder than twice the history's peak.
+//! ([`Model::kept`]), and what is played is that much of it. Nothing is louder than the history's peak.
 
 mod bridge;
 mod burg;

@@ -11,8 +11,8 @@ const FRAMES_A_COEFFICIENT: usize = 4;
 /// What a lattice finds in noise by chance, in parts of its coefficients for each frame. One part is expected; twice as
 /// many are distrusted, because the rest must not be worse than silence.
 const DISTRUST: f64 = 2.0;
-/// Nothing that is predicted is louder than the history's peak times this.
-const LOUDEST: f32 = 2.0;
+/// Nothing that is predicted is louder than the history's peak times this: a model of a sound that has just begun swells.
+const LOUDEST: f32 = 1.0;
 
 /// One channel's model, as it travels between threads: reflection coefficients keep their meaning when they are rounded
 /// to `f32`, those of a polynomial do not.
