@@ -7,18 +7,11 @@ use lockstep_tests::run::run;
 /// Long enough for a fault of any kind.
 const SPAN: Span = Span::from_millis(22_000);
 
-/// Long enough for rough networks to show a clock after a fault.
-const SPAN_ROUGH: Span = Span::from_millis(60_000);
-
 fn seeds_hold(network: Network) {
-    // At 11 a mix of five starts 11 ms too low.
-    hold(network, 1..=11, SPAN);
-}
-
-fn hold(network: Network, seeds: core::ops::RangeInclusive<u64>, span: Span) {
     let mut failed = Vec::new();
-    for seed in seeds {
-        let plan = Plan::draw(seed, network, span);
+    // At 11 a mix of five starts 11 ms too low.
+    for seed in 1..=11 {
+        let plan = Plan::draw(seed, network, SPAN);
         let outcome = run(&plan, &mut |_, _| {});
         if let Some(violation) = outcome.violations.first() {
             failed.push(format!("{}: {violation}", plan.command()));
@@ -45,14 +38,4 @@ fn drawn_rooms_on_cable_networks() {
 #[test]
 fn drawn_rooms_on_wireless_networks() {
     seeds_hold(Network::Wifi);
-}
-
-#[test]
-fn drawn_rooms_on_telephone_networks() {
-    hold(Network::Lte, 2..=3, SPAN_ROUGH);
-}
-
-#[test]
-fn drawn_rooms_on_networks_that_too_many_share() {
-    hold(Network::Hotel, 2..=3, SPAN_ROUGH);
 }
