@@ -62,10 +62,7 @@ fn listen(down: &PathPlan) -> Outcome {
     let mut ear = Ear::default();
     world.run(Span::from_millis(20_000), &mut ear);
     // So tight that no copy would come in time, and none is asked for.
-    let lane = &world.members[0].gauges.lanes[0];
-    let delay_frames = lane.delay_ms.load(Ordering::Relaxed) * 48.0;
-    let earliest_frames = delay_frames - lane.spare_frames.load(Ordering::Relaxed);
-    world.members[0].plan.daw.controls.jitter = JitterPreset::Fixed(earliest_frames + 40.0);
+    world.members[0].plan.daw.controls.jitter = JitterPreset::Fixed(40.0);
     world.run(Span::from_millis(40_000), &mut ear);
     let before = ear.concealed;
     ear.heard.clear();

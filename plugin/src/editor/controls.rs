@@ -139,7 +139,7 @@ const fn weighing(choice: JitterChoice) -> &'static str {
         JitterChoice::Tight => "The least delay; up to about 1 % of the sound has to be filled in.",
         JitterChoice::Default => "As little delay as sounds clean on this network.",
         JitterChoice::Recording => "More delay, so that next to nothing has to be filled in.",
-        JitterChoice::Fixed => "A delay of your own, whatever the network does.",
+        JitterChoice::Fixed => "So much more than the way itself takes, whatever the network does.",
     }
 }
 

@@ -18,6 +18,8 @@ const EVALUATE_EVERY: usize = 32;
 const TRUSTED_AFTER: usize = 750;
 /// Falls below 0.25 ms are not worth a glide. Every rise is: less delay than is needed costs a gap each time.
 const HYSTERESIS_FRAMES: f64 = 12.0;
+/// A fixed delay moves when the earliest arrival does, by this much: 1 ms.
+const FIXED_MOVES_FRAMES: f64 = 48.0;
 /// The longest delay that may be fixed: 200 ms, as far as the histograms see.
 const FIXED_FRAMES_MAX: f64 = 9_600.0;
 
@@ -37,7 +39,7 @@ pub enum JitterPreset {
     Recording,
     /// A price of one's own, in grid frames: what the others are made of.
     Priced(f64),
-    /// So many grid frames, whatever the network does; at most 200 ms.
+    /// So many grid frames beyond the earliest arrival, however late the rest comes; at most 200 ms.
     Fixed(f64),
 }
 
@@ -166,7 +168,7 @@ impl JitterTarget {
     /// The cheapest delay; none while nothing is known of a network that decides.
     fn needed_frames(&self) -> Option<f64> {
         if let JitterPreset::Fixed(frames) = self.preset {
-            return Some(frames.clamp(0.0, FIXED_FRAMES_MAX));
+            return Some(self.extent.earliest_frames()? + frames.clamp(0.0, FIXED_FRAMES_MAX));
         }
         let cost = self.preset.late_cost_frames()?;
         let short = self.short.cheapest_frames(cost, LEAST_WEIGHT)?;
@@ -177,9 +179,13 @@ impl JitterTarget {
 
     fn evaluate(&mut self) {
         let Some(needed) = self.needed_frames() else { return };
+        let is_fixed = matches!(self.preset, JitterPreset::Fixed(_));
+        let away = (needed - self.target_frames).abs();
         let rises = needed > self.target_frames;
-        let far = (needed - self.target_frames).abs() >= HYSTERESIS_FRAMES;
-        if rises || (far && self.observations >= TRUSTED_AFTER) {
+        let falls = away >= HYSTERESIS_FRAMES && self.observations >= TRUSTED_AFTER;
+        // What is fixed follows the path where that becomes longer or shorter, and nothing else.
+        let moves = if is_fixed { away >= FIXED_MOVES_FRAMES } else { rises || falls };
+        if moves {
             self.target_frames = needed;
             self.reason = match self.preset.late_cost_frames() {
                 None => Reason::Preset,
@@ -304,12 +310,27 @@ mod tests {
         for (share, expected) in shares.into_iter().zip([0.008, 0.002, 0.000_25]) {
             assert!((0.5..2.0).contains(&(share / expected)), "{share} against {expected}");
         }
+        let held = |target: &JitterTarget, frames: f64| (target.target_frames() - frames).abs() < 12.0;
         target.set_preset(JitterPreset::Fixed(240.0));
         (0..3_000).for_each(|n| target.observe(lateness(n, 960.0)));
-        assert_eq!(target.target_frames(), 240.0);
+        assert!(held(&target, 240.0), "{}", target.target_frames());
         assert!(target.late_share() > 0.02);
         target.set_preset(JitterPreset::Fixed(f64::MAX));
-        assert_eq!(target.target_frames(), FIXED_FRAMES_MAX);
+        assert!(held(&target, FIXED_FRAMES_MAX), "{}", target.target_frames());
+    }
+
+    #[test]
+    fn a_fixed_delay_is_counted_from_the_earliest_arrival_and_follows_the_path() {
+        let mut target = JitterTarget::new(0.0);
+        target.set_preset(JitterPreset::Fixed(240.0));
+        let far = |n| 1_440.0 + lateness(n, 96.0);
+        (0..3_000).for_each(|n| target.observe(far(n)));
+        let held = target.target_frames();
+        assert!((held - 1_680.0).abs() < FIXED_MOVES_FRAMES, "{held}");
+        (0..9_000).for_each(|n| target.observe(far(n) + 20.0 * (f64_from_usize(n) * 0.001).sin()));
+        assert_eq!(target.target_frames(), held, "it does not follow jitter");
+        (0..4_000).for_each(|n| target.observe(far(n) + 144.0));
+        assert!((target.target_frames() - 1_824.0).abs() < FIXED_MOVES_FRAMES, "{}", target.target_frames());
     }
 
     #[test]
