@@ -120,10 +120,10 @@ impl Asked {
         out.u16(self.spare_frames)
     }
 
-    /// Reads the document; what follows is of a later version.
+    /// Reads the document.
     ///
     /// # Errors
-    /// It is shorter, or asks for more than [`COPIES_MAX`] or [`OFFSET_MAX`].
+    /// It is shorter or longer, or asks for more than [`COPIES_MAX`] or [`OFFSET_MAX`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut bytes = Reader::new(bytes);
         let (copies, offset) = (bytes.u8()?, bytes.u8()?);
@@ -133,7 +133,9 @@ impl Asked {
         if !(1..=OFFSET_MAX).contains(&offset) {
             return Err(DecodeError::Range { field: "copy offset", value: offset.into() });
         }
-        Ok(Self { protection: Protection { copies, offset }, spare_frames: bytes.u16()? })
+        let spare_frames = bytes.u16()?;
+        bytes.finish()?;
+        Ok(Self { protection: Protection { copies, offset }, spare_frames })
     }
 }
 
@@ -207,7 +209,7 @@ mod tests {
                 assert_eq!(Asked::decode(&buffer), Ok(asked));
             }
         }
-        for bytes in [&[3, 1, 0, 0][..], &[1, 0, 0, 0], &[1, 9, 0, 0], &[1, 1, 0], &[]] {
+        for bytes in [&[3, 1, 0, 0][..], &[1, 0, 0, 0], &[1, 9, 0, 0], &[1, 1, 0], &[1, 1, 0, 0, 0], &[]] {
             assert!(Asked::decode(bytes).is_err());
         }
     }

@@ -2,6 +2,7 @@
 
 use lockstep_relay::config::{Config, FileConfig, Listen, MEMBERS_MAX_LIMIT, Overrides};
 use lockstep_shared::dsp::SILENT_CHUNK;
+use lockstep_shared::redundancy::Asked;
 use lockstep_shared::session::{DEFAULT_PORT, Invite, RelayPublicKey, RoomSecret};
 use lockstep_shared::wire::handshake::{HELLO_BYTES, Handshake, Hello};
 use lockstep_shared::wire::{
@@ -63,6 +64,7 @@ pub fn documents(bytes: &[u8]) {
     spelling(bytes, RoomTimeline::decode, RoomTimeline::encode);
     spelling(bytes, Lead::decode, Lead::encode);
     spelling(bytes, RoomDelay::decode, |delay, out| delay.encode(out));
+    spelling(bytes, Asked::decode, |asked, out| asked.encode(out));
 }
 
 fn spelling<D: PartialEq + core::fmt::Debug>(
