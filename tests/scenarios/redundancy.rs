@@ -113,6 +113,26 @@ fn longer_blocks_are_protected_too() {
 }
 
 #[test]
+fn what_a_relay_asked_for_is_forgotten_with_it() {
+    // One datagram in a hundred, for twenty seconds.
+    let mut early = losing(0.0);
+    for n in 0..150 {
+        let from = LocalTime::ZERO + Span::from_micros(n * 133_300);
+        early.outages.push(Interval::new(from, Span::from_micros(1_333)));
+    }
+    let mut world = world(early, PathPlan::clean(), RoomMode::Stems, 64);
+    world.run(Span::from_millis(20_000), &mut Nobody);
+    let rooms = world.relay.as_ref().unwrap().stats().rooms;
+    assert!(rooms.copies_spare > 1_000, "{rooms:?}");
+    world.kill_relay();
+    world.run(Span::from_millis(500), &mut Nobody);
+    world.start_relay();
+    world.run(Span::from_millis(20_000), &mut Nobody);
+    let rooms = world.relay.as_ref().unwrap().stats().rooms;
+    assert_eq!((rooms.copies_used, rooms.copies_spare), (0, 0));
+}
+
+#[test]
 fn nothing_is_sent_twice_where_nothing_is_lost() {
     let mut world = world(PathPlan::clean(), PathPlan::clean(), RoomMode::Stems, 64);
     world.run(Span::from_millis(60_000), &mut Nobody);

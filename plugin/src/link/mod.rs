@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use lockstep_shared::clock::{Exchange, RoomClock};
 use lockstep_shared::dsp::SILENT_CHUNK;
-use lockstep_shared::redundancy::Asked;
+use lockstep_shared::redundancy::{Asked, Protection};
 use lockstep_shared::session::{Client, ClientCounters, ClientEvent, ClientSettings};
 use lockstep_shared::time::{ChunkIndex, LocalTime, Span};
 use lockstep_shared::wire::handshake::RefuseReason;
@@ -256,6 +256,8 @@ impl Link {
             changed = true;
             match event {
                 ClientEvent::Joined { epoch } => {
+                    // What the relay asked for was of the session before.
+                    self.redundancy.of_uplink = Protection::NONE;
                     if self.epoch != Some(epoch) {
                         self.epoch = Some(epoch);
                         self.clock = RoomClock::new(now);
